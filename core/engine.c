@@ -1,0 +1,285 @@
+#include "engine.h"
+
+#include "api/api.h"
+#include "ceiling.h"
+#include "embed.h"
+#include "task.h"
+
+#include <lauxlib.h>
+#include <lualib.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { PARTS = 8 };
+
+struct part {
+  const void *key;
+  void *part;
+  engine_close_fn close;
+};
+
+struct engine {
+  uv_loop_t loop;
+  lua_State *L;
+  struct allowance *allowance;  /* owned; the Lua state's allocator */
+  struct engine_entry *entries; /* unfinished tasks */
+  struct engine_entry *head;    /* ready queue */
+  struct engine_entry **tail;
+  struct task_waiter *on_signal;
+  uv_signal_t interrupt;
+  uv_signal_t terminate;
+  int signal;
+  bool signals_open;
+  bool loop_open;
+  struct part parts[PARTS];
+  int part_count;
+};
+
+static const char engine_key; /* its address is the registry key */
+
+uv_loop_t *engine_loop(struct engine *engine) { return &engine->loop; }
+lua_State *engine_lua(struct engine *engine) { return engine->L; }
+struct allowance *engine_allowance(struct engine *engine) {
+  return engine->allowance;
+}
+int engine_signal(const struct engine *engine) { return engine->signal; }
+
+struct engine *engine_from(lua_State *L) {
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &engine_key);
+  struct engine *engine = lua_touserdata(L, -1);
+  lua_pop(L, 1);
+  return engine;
+}
+
+void engine_add(struct engine *engine, struct engine_entry *entry, struct task *task) {
+  *entry = (struct engine_entry){.task = task, .next = engine->entries, .link = &engine->entries};
+  if (entry->next) entry->next->link = &entry->next;
+  engine->entries = entry;
+}
+
+void engine_remove(struct engine *engine, struct engine_entry *entry) {
+  (void)engine;
+  *entry->link = entry->next;
+  if (entry->next) entry->next->link = entry->link;
+  entry->link = NULL;
+}
+
+void engine_queue(struct engine *engine, struct engine_entry *entry) {
+  if (entry->queued) return;
+  entry->queued = true;
+  entry->queue = NULL;
+  *engine->tail = entry;
+  engine->tail = &entry->queue;
+}
+
+bool engine_queued(const struct engine_entry *entry) { return entry->queued; }
+
+void *engine_part(struct engine *engine, const void *key) {
+  for (int i = 0; i < engine->part_count; i++) {
+    if (engine->parts[i].key == key) return engine->parts[i].part;
+  }
+  return NULL;
+}
+
+bool engine_part_add(struct engine *engine, const void *key, void *part, engine_close_fn close) {
+  if (engine->part_count == PARTS) return false;
+  engine->parts[engine->part_count++] = (struct part){key, part, close};
+  return true;
+}
+
+static void cancel_all(struct engine *engine) {
+  for (struct engine_entry *entry = engine->entries; entry; entry = entry->next) task_cancel(entry->task);
+}
+
+static void on_signal(uv_signal_t *handle, int number) {
+  struct engine *engine = handle->data;
+  engine->signal = number;
+  if (engine->on_signal) {
+    task_waiters_wake(&engine->on_signal);
+  } else {
+    cancel_all(engine);
+  }
+}
+
+void engine_on_signal(struct engine *engine, struct task_waiter *waiter) {
+  task_waiter_add(&engine->on_signal, waiter);
+}
+
+static bool open_signals(struct engine *engine, struct error *err) {
+  uv_signal_t *handles[] = {&engine->interrupt, &engine->terminate};
+  const int numbers[] = {SIGINT, SIGTERM};
+  for (int i = 0; i < 2; i++) {
+    int status = uv_signal_init(&engine->loop, handles[i]);
+    if (status == 0) {
+      handles[i]->data = engine;
+      engine->signals_open = true;
+      status = uv_signal_start(handles[i], on_signal, numbers[i]);
+      uv_unref((uv_handle_t *)handles[i]);
+    }
+    if (status != 0) {
+      error_set(err, ERROR_IO, "cannot watch signals: %s", uv_strerror(status));
+      return false;
+    }
+  }
+  return true;
+}
+
+static int open_lua(lua_State *L) {
+  luaL_openlibs(L);
+  embed_open(L);
+  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
+  lua_pushcfunction(L, api_open);
+  lua_setfield(L, -2, "core");
+  lua_pop(L, 1);
+  return 0;
+}
+
+struct engine *engine_new(struct error *err) {
+  struct engine *engine = calloc(1, sizeof *engine);
+  if (!engine) {
+    error_set(err, ERROR_MEMORY, "out of memory");
+    return NULL;
+  }
+  engine->tail = &engine->head;
+  int status = uv_loop_init(&engine->loop);
+  if (status != 0) {
+    error_set(err, ERROR_IO, "cannot make an event loop: %s", uv_strerror(status));
+    goto fail;
+  }
+  engine->loop_open = true;
+  if (!open_signals(engine, err)) goto fail;
+
+  engine->allowance = allowance_new();
+  if (engine->allowance) engine->L = lua_newstate(allowance_allocate, engine->allowance);
+  if (!engine->L) {
+    error_set(err, ERROR_MEMORY, "out of memory");
+    goto fail;
+  }
+  *(struct task **)lua_getextraspace(engine->L) = NULL; /* new threads copy it */
+  lua_pushlightuserdata(engine->L, engine);
+  lua_rawsetp(engine->L, LUA_REGISTRYINDEX, &engine_key);
+  lua_pushcfunction(engine->L, open_lua);
+  if (lua_pcall(engine->L, 0, 0, 0) != LUA_OK) {
+    const char *text = lua_tostring(engine->L, -1);
+    error_set(err, ERROR_INVALID, "cannot start: %s", text ? text : "unknown error");
+    goto fail;
+  }
+  return engine;
+
+fail:
+  engine_free(engine);
+  return NULL;
+}
+
+/* Resumes what was ready when it began, so that the loop gets its turn between rounds. */
+static void run_ready(struct engine *engine) {
+  struct engine_entry *entry = engine->head;
+  engine->head = NULL;
+  engine->tail = &engine->head;
+  while (entry) {
+    struct engine_entry *next = entry->queue;
+    entry->queued = false;
+    task_resume(entry->task);
+    entry = next;
+  }
+}
+
+/* Runs until `task` ended (NULL: until every task did). False when nothing can happen any more. */
+static bool run_until(struct engine *engine, const struct task *task) {
+  while (task ? !task_finished(task) : engine->entries != NULL) {
+    run_ready(engine);
+    if (task ? task_finished(task) : engine->entries == NULL) break;
+    int alive = uv_run(&engine->loop, engine->head ? UV_RUN_NOWAIT : UV_RUN_ONCE);
+    if (!alive && !engine->head) return false;
+  }
+  return true;
+}
+
+static const char first_task[] = "local name, arguments = ...\nreturn require(name).run(arguments)";
+
+static int start_first(lua_State *L) {
+  const char *module = lua_touserdata(L, 1);
+  int count = (int)lua_tointeger(L, 2);
+  char *const *arguments = lua_touserdata(L, 3);
+  if (luaL_loadbufferx(L, first_task, sizeof first_task - 1, "=(start)", "t") != LUA_OK) return lua_error(L);
+  lua_pushstring(L, module);
+  lua_createtable(L, count, 0);
+  for (int i = 0; i < count; i++) {
+    lua_pushstring(L, arguments[i]);
+    lua_rawseti(L, -2, i + 1);
+  }
+  task_spawn(L, engine_from(L), 2);
+  return 1;
+}
+
+static int exit_code(struct engine *engine, const struct task *task, struct error *err) {
+  lua_State *L = engine->L;
+  task_push_results(task, L);
+  int code = 1;
+  if (lua_toboolean(L, 1)) {
+    code = lua_isinteger(L, 2) ? (int)lua_tointeger(L, 2) : 0;
+  } else if (engine->signal) {
+    code = 128 + engine->signal;
+  } else {
+    const char *text = NULL;
+    if (lua_istable(L, 2)) {
+      if (lua_getfield(L, 2, "traceback") != LUA_TSTRING) lua_getfield(L, 2, "message");
+      text = lua_tostring(L, -1);
+    }
+    error_set(err, ERROR_INVALID, "%s", text ? text : "the program failed without saying why");
+  }
+  lua_settop(L, 0);
+  return code;
+}
+
+int engine_run(struct engine *engine, const char *module, int count, char *const *arguments,
+               struct error *err) {
+  lua_State *L = engine->L;
+  lua_pushcfunction(L, start_first);
+  lua_pushlightuserdata(L, (void *)module);
+  lua_pushinteger(L, count);
+  lua_pushlightuserdata(L, (void *)arguments);
+  if (lua_pcall(L, 3, 1, 0) != LUA_OK) {
+    const char *text = lua_tostring(L, -1);
+    error_set(err, ERROR_INVALID, "cannot start: %s", text ? text : "unknown error");
+    return 1;
+  }
+  lua_rawsetp(L, LUA_REGISTRYINDEX, start_first); /* the first task outlives the end of its run */
+  lua_rawgetp(L, LUA_REGISTRYINDEX, start_first);
+  const struct task *task = lua_touserdata(L, -1);
+  lua_pop(L, 1);
+
+  bool alive = run_until(engine, task);
+  int code = 1;
+  if (alive) {
+    code = exit_code(engine, task, err);
+  } else {
+    error_set(err, ERROR_INVALID, "every task waits for something that cannot happen");
+  }
+  while (engine->entries) { /* a task may wait again after a cancellation, to clean up */
+    cancel_all(engine);
+    run_ready(engine);
+    if (!uv_run(&engine->loop, UV_RUN_NOWAIT) && !engine->head && engine->entries) cancel_all(engine);
+  }
+  return code;
+}
+
+void engine_free(struct engine *engine) {
+  if (!engine) return;
+  if (engine->L) lua_close(engine->L);
+  for (int i = engine->part_count; i-- > 0;) engine->parts[i].close(engine->parts[i].part);
+  if (engine->loop_open) {
+    if (engine->signals_open) {
+      uv_signal_t *handles[] = {&engine->interrupt, &engine->terminate};
+      for (int i = 0; i < 2; i++) {
+        uv_handle_t *handle = (uv_handle_t *)handles[i];
+        if (handle->loop && !uv_is_closing(handle)) uv_close(handle, NULL);
+      }
+    }
+    uv_run(&engine->loop, UV_RUN_DEFAULT);                 /* close callbacks free their operations */
+    if (uv_loop_close(&engine->loop) == UV_EBUSY) abort(); /* a handle was forgotten: a bug, seen in tests */
+  }
+  allowance_free(engine->allowance);
+  free(engine);
+}
