@@ -1,8 +1,10 @@
 --- Runs busted inside the engine, so that specs can use `core` and wait.
 local runner = {}
 
-local SYSTEM_PATH = "/usr/share/lua/5.4/?.lua;/usr/share/lua/5.4/?/init.lua;/usr/local/share/lua/5.4/?.lua;/usr/local/share/lua/5.4/?/init.lua"
-local SYSTEM_CPATH = "/usr/lib/x86_64-linux-gnu/lua/5.4/?.so;/usr/lib/aarch64-linux-gnu/lua/5.4/?.so;/usr/local/lib/lua/5.4/?.so"
+local SHARE = { "/usr/share/lua/5.4", "/usr/local/share/lua/5.4" }
+local LIBRARIES = { "/usr/lib/x86_64-linux-gnu/lua/5.4", "/usr/lib/aarch64-linux-gnu/lua/5.4", "/usr/local/lib/lua/5.4" }
+local SYSTEM_PATH = table.concat(SHARE, "/?.lua;") .. "/?.lua;" .. table.concat(SHARE, "/?/init.lua;") .. "/?/init.lua"
+local SYSTEM_CPATH = table.concat(LIBRARIES, "/?.so;") .. "/?.so"
 
 --- Lets `require` find installed test libraries behind the program's own modules.
 local function open_system_modules()
