@@ -6,6 +6,7 @@
 #include "task.h"
 
 #include <lauxlib.h>
+#include <lua-cjson.h>
 #include <lualib.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -131,6 +132,8 @@ static int open_lua(lua_State *L) {
   luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
   lua_pushcfunction(L, api_open);
   lua_setfield(L, -2, "core");
+  lua_pushcfunction(L, luaopen_cjson);
+  lua_setfield(L, -2, "cjson");
   lua_pop(L, 1);
   return 0;
 }

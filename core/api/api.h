@@ -10,7 +10,12 @@
 struct engine;
 
 /* One line a file of core/api/: api_open_<noun> adds its functions to the table on top of the stack. */
-#define API_PARTS(part) part(task) part(embed)
+/* clang-format off */
+#define API_PARTS(part) \
+  part(task) \
+  part(embed) \
+  part(digest)
+/* clang-format on */
 
 #define API_DECLARE(noun) void api_open_##noun(lua_State *L);
 API_PARTS(API_DECLARE)
@@ -34,5 +39,10 @@ lua_Integer api_option_integer(lua_State *L, int index, const char *field, lua_I
 int api_option_boolean(lua_State *L, int index, const char *field, int otherwise);
 /* The text lives as long as the options table; NULL when absent. `length` may be NULL. */
 const char *api_option_text(lua_State *L, int index, const char *field, size_t *length);
+
+/* Pushes an empty buffer that the collector wipes and frees, so that raising in its presence leaks nothing.
+ * Wipe it yourself when done: then its memory goes at once. */
+struct buffer;
+struct buffer *api_buffer(lua_State *L);
 
 #endif

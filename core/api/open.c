@@ -1,8 +1,30 @@
 #include "api.h"
 
+#include "../buffer.h"
+
 #include <lauxlib.h>
 #include <stdarg.h>
 #include <string.h>
+
+#define BUFFER_METATABLE "core.buffer"
+
+static int collect_buffer(lua_State *L) {
+  buffer_wipe(lua_touserdata(L, 1));
+  return 0;
+}
+
+struct buffer *api_buffer(lua_State *L) {
+  struct buffer *buffer = lua_newuserdatauv(L, sizeof *buffer, 0);
+  *buffer = (struct buffer){0};
+  if (luaL_newmetatable(L, BUFFER_METATABLE)) {
+    lua_pushcfunction(L, collect_buffer);
+    lua_setfield(L, -2, "__gc");
+    lua_pushliteral(L, "protected");
+    lua_setfield(L, -2, "__metatable");
+  }
+  lua_setmetatable(L, -2);
+  return buffer;
+}
 
 int api_open(lua_State *L) {
   lua_createtable(L, 0, 64);
