@@ -14,7 +14,8 @@ struct engine;
 #define API_PARTS(part) \
   part(task) \
   part(embed) \
-  part(digest)
+  part(digest) \
+  part(json)
 /* clang-format on */
 
 #define API_DECLARE(noun) void api_open_##noun(lua_State *L);
