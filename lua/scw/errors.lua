@@ -13,6 +13,7 @@ local errors = {}
 ---@field request_id? string of the service's answer
 ---@field timestamp string RFC 3339, UTC
 ---@field kind? string the cause for programs: `not_found`, `cancelled`, `locked` …
+---@field problems? scw.Error[] set when this stands for several: they are shown instead
 local error_methods = {}
 
 local metatable = {
@@ -53,6 +54,50 @@ end
 ---@return boolean
 function errors.is(value)
   return getmetatable(value) == metatable
+end
+
+---@param source string|nil
+---@return string file, integer line
+local function place(source)
+  local file, line = (source or ""):match("^(.*):(%d+)$")
+  return file or source or "", tonumber(line) or 0
+end
+
+local function precedes(left, right)
+  local left_file, left_line = place(left.source)
+  local right_file, right_line = place(right.source)
+  if left_file ~= right_file then return left_file < right_file end
+  if left_line ~= right_line then return left_line < right_line end
+  if (left.address or "") ~= (right.address or "") then return (left.address or "") < (right.address or "") end
+  return left.message < right.message
+end
+
+--- The single errors behind a value: an error object, one that stands for several, or an array of them; sorted by source.
+---@param value scw.Error|scw.Error[]
+---@return scw.Error[]
+function errors.list(value)
+  local found = {}
+  local function collect(item)
+    if errors.is(item) and not item.problems then
+      found[#found + 1] = item
+    else
+      for _, inner in ipairs(item.problems or item) do collect(inner) end
+    end
+  end
+  collect(value)
+  table.sort(found, precedes)
+  return found
+end
+
+--- One error object for several problems; a single one is handed back as it is.
+---@param problems scw.Error[] at least one
+---@param message? string what is wrong as a whole
+---@return scw.Error
+function errors.several(problems, message)
+  local sorted = errors.list(problems)
+  assert(#sorted > 0, "several errors need at least one")
+  if #sorted == 1 then return sorted[1] end
+  return errors.new({ code = sorted[1].code, message = message or ("%d problems"):format(#sorted), problems = sorted })
 end
 
 local code_of_kind = {

@@ -1,0 +1,134 @@
+--- How text looks: colours on a terminal, widths, cuts. Knows nothing about what it shows.
+local style = {}
+
+---@class scw.Style
+---@field columns integer width to write for
+---@field colour boolean
+local methods = {}
+local metatable = { __index = methods }
+
+local codes = {
+  bold = "1", dim = "2", red = "31", green = "32", yellow = "33", blue = "34", magenta = "35", cyan = "36",
+}
+
+--- The look of each plan action, the same everywhere: symbol, colour, words before, during and after.
+style.actions = {
+  create  = { symbol = "+",   colour = "green",   todo = "to create",  doing = "creating",   done = "created" },
+  update  = { symbol = "~",   colour = "yellow",  todo = "to update",  doing = "updating",   done = "updated" },
+  replace = { symbol = "-/+", colour = "magenta", todo = "to replace", doing = "replacing",  done = "replaced" },
+  delete  = { symbol = "-",   colour = "red",     todo = "to delete",  doing = "deleting",   done = "deleted" },
+  read    = { symbol = "?",   colour = "cyan",    todo = "to read",    doing = "reading",    done = "read" },
+  adopt   = { symbol = ">",   colour = "cyan",    todo = "to adopt",   doing = "adopting",   done = "adopted" },
+  import  = { symbol = ">",   colour = "cyan",    todo = "to import",  doing = "importing",  done = "imported" },
+  move    = { symbol = ">",   colour = "blue",    todo = "to move",    doing = "moving",     done = "moved" },
+  forget  = { symbol = "x",   colour = "blue",    todo = "to forget",  doing = "forgetting", done = "forgotten" },
+  none    = { symbol = " ",   colour = "dim",     todo = "unchanged",  doing = "checking",   done = "unchanged" },
+}
+
+--- The order in which actions are counted and listed.
+style.action_order = { "create", "update", "replace", "delete", "read", "adopt", "import", "move", "forget" }
+
+---@param options? { colour?: boolean, columns?: integer }
+---@return scw.Style
+function style.new(options)
+  options = options or {}
+  return setmetatable({ colour = options.colour or false, columns = options.columns or 80 }, metatable)
+end
+
+--- Wraps text in a colour when colours are on.
+---@param name string a colour, or "bold"/"dim"
+---@param text string
+---@return string
+function methods:paint(name, text)
+  if not self.colour or text == "" then return text end
+  return "\27[" .. codes[name] .. "m" .. text .. "\27[0m"
+end
+
+--- What the action looks like; unknown actions look like none.
+---@param action string
+---@return { symbol: string, colour: string, todo: string, doing: string, done: string }
+function style.action(action)
+  return style.actions[action] or style.actions.none
+end
+
+--- Number of columns that text takes: colours take none.
+---@param text string
+---@return integer
+function style.width(text)
+  local plain = text:gsub("\27%[[%d;?]*%a", "")
+  return utf8.len(plain) or #plain
+end
+
+local function prefix(text, length)
+  local stop = utf8.len(text) and utf8.offset(text, length + 1) or length + 1
+  return text:sub(1, (stop or #text + 1) - 1)
+end
+
+--- Shortens plain text (no colours) to `width` columns, with an ellipsis at the end.
+---@param text string
+---@param width integer
+---@return string
+function style.cut(text, width)
+  if style.width(text) <= width then return text end
+  return width <= 1 and prefix(text, math.max(width, 0)) or prefix(text, width - 1) .. "…"
+end
+
+--- Fills with spaces on the right, up to `width` columns.
+---@param text string
+---@param width integer
+---@return string
+function style.pad(text, width)
+  return text .. (" "):rep(width - style.width(text))
+end
+
+--- Replaces control characters (of names and messages from outside) so that they cannot steer a terminal.
+---@param text string
+---@return string
+function style.clean(text)
+  local cleaned = text:gsub("[%z\1-\8\11-\31\127]", function(byte) return ("\\x%02x"):format(byte:byte()) end)
+  return cleaned
+end
+
+--- Breaks plain text into lines of at most `width` columns, at spaces where possible.
+---@param text string
+---@param width integer
+---@return string[]
+function style.wrap(text, width)
+  local lines = {}
+  for paragraph in (text .. "\n"):gmatch("(.-)\n") do
+    local line = ""
+    for word in paragraph:gmatch("%S+") do
+      if line == "" then
+        line = word
+      elseif style.width(line) + 1 + style.width(word) <= width then
+        line = line .. " " .. word
+      else
+        lines[#lines + 1], line = line, word
+      end
+    end
+    lines[#lines + 1] = line
+  end
+  return lines
+end
+
+--- A time span for people: `0.4s`, `12.3s`, `3m05s`, `1h02m`.
+---@param ms number
+---@return string
+function style.duration(ms)
+  local seconds = ms / 1000
+  if seconds < 59.95 then return ("%.1fs"):format(seconds) end
+  local whole = math.floor(seconds + 0.5)
+  if whole < 3600 then return ("%dm%02ds"):format(whole // 60, whole % 60) end
+  return ("%dh%02dm"):format(whole // 3600, whole % 3600 // 60)
+end
+
+--- `1 resource`, `2 resources`.
+---@param count integer
+---@param noun string
+---@param plural? string
+---@return string
+function style.count(count, noun, plural)
+  return ("%d %s"):format(count, count == 1 and noun or plural or noun .. "s")
+end
+
+return style
