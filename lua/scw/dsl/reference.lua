@@ -1,0 +1,561 @@
+--- References: values that are known later, while a stack is evaluated. `db.url`, `"https://" .. app.host`, `net.cidr:map(fn)`.
+---
+--- A reference is an opaque table: its content (the node) hangs on a key that only this file has, so that user code can index it
+--- freely. Nodes are immutable and refer to each other:
+---
+---   handle     a declaration as a whole; as a value it means the declaration's `id`
+---   attribute  a value inside a declaration: address and path
+---   expression an operator over operands
+---   index      a value inside an expression
+---   map        a function of the user over an operand
+---   secret     a value given from outside (environment, config) that must never be shown
+---   void       stands for what was wrong and has been reported; swallows everything
+local core = require "core"
+local errors = require "scw.errors"
+local guard = require "scw.dsl.guard"
+local source = require "scw.dsl.source"
+local unknown = require "scw.unknown"
+
+local reference = {}
+
+--- What is known about the value of a reference before there is one.
+---@class scw.reference.Facts
+---@field kind? string the schema's word: str int float bool list set map object any …
+---@field type? string the type of the declaration, when the reference is one of its attributes
+---@field secret? boolean
+---@field child? fun(key: string|integer): scw.reference.Facts?, string? facts about an element | nil, what is wrong with the key
+
+local NODE = {}         -- the key of the node
+local MOST_PARTS = 10000 -- operands of one expression, all levels counted
+
+local metatable = { __name = "reference", __metatable = "reference" }
+
+---@param value any
+---@return table? node
+local function node_of(value)
+  return type(value) == "table" and rawget(value, NODE) or nil
+end
+
+local function make(node)
+  return setmetatable({ [NODE] = node }, metatable)
+end
+
+local function fail(message, hint)
+  error(errors.new { code = "INFRA_001", message = message, hint = hint, source = source.here(3) }, 0)
+end
+
+local void = make { kind = "void" }
+
+--- A reference that stands for something already reported as wrong.
+---@return table
+function reference.void() return void end
+
+--- A reference to a whole declaration. `index` makes its attributes: the declaration's type knows them.
+---@param declaration table with `address` and `type`
+---@param index fun(key: any): table called with the attribute's name; returns a reference or raises
+---@return table handle
+function reference.handle(declaration, index)
+  return make { kind = "handle", declaration = declaration, index = index }
+end
+
+---@param address string
+---@param path (string|integer)[]
+---@param facts? scw.reference.Facts
+---@return table
+function reference.attribute(address, path, facts)
+  facts = facts or {}
+  return make { kind = "attribute", address = address, path = path, facts = facts, secret = facts.secret or false }
+end
+
+--- A value from outside that must never be shown.
+---@param name string what it is, for people: "environment variable PASSWORD"
+---@param value string|number
+---@return table
+function reference.from_outside(name, value)
+  return make { kind = "secret", name = name, value = value, secret = true, facts = { kind = "str", secret = true } }
+end
+
+--- Is this a handle or a reference?
+---@param value any
+---@return boolean
+function reference.is(value)
+  return type(value) == "table" and rawget(value, NODE) ~= nil
+end
+
+--- Does the value stand for something already reported as wrong?
+---@param value any
+---@return boolean
+function reference.is_void(value) return rawequal(value, void) end
+
+--- The declaration behind a handle.
+---@param value any
+---@return table? declaration nil when it is no handle
+function reference.declaration(value)
+  local node = node_of(value)
+  return node and node.kind == "handle" and node.declaration or nil
+end
+
+--- What is known about the value: its kind in the schema's words.
+---@param value any a reference
+---@return scw.reference.Facts
+function reference.facts(value)
+  local node = node_of(value)
+  return node and node.facts or {}
+end
+
+--- Where an attribute reference points.
+---@param value any
+---@return string? address
+---@return (string|integer)[]? path
+function reference.target(value)
+  local node = node_of(value)
+  if not node then return nil end
+  if node.kind == "handle" then return node.declaration.address, { "id" } end
+  return node.address, node.path
+end
+
+--- What `scw.schema` asks about a value that is not there yet.
+function metatable.__reference(value)
+  local node = rawget(value, NODE)
+  if node.kind == "handle" then
+    return { address = node.declaration.address, type = node.declaration.type }
+  elseif node.kind == "attribute" then
+    return {
+      address = node.address, type = node.facts.type, attribute = table.concat(node.path, "."), secret = node.secret,
+      kind = node.facts.kind,
+    }
+  end
+  return { secret = node.secret or false, kind = node.facts and node.facts.kind }
+end
+
+-- Operators -------------------------------------------------------------------------------------------------------------
+
+local NUMERIC = { int = true, float = true, size = true, number = true }
+local SCALAR = { str = true, bool = true, enum = true, ref = true, duration = true, int = true, float = true, size = true }
+local NO_TEXT = { bool = "a boolean", list = "a list", set = "a set", map = "a map", object = "an object" }
+
+local describe
+
+local function check_operand(operator, operand)
+  local node = node_of(operand)
+  if not node then
+    local kind = type(operand)
+    if kind == "number" or (kind == "string" and (operator == ".." or tonumber(operand))) then return end
+    if kind == "table" and operator == ".." then
+      fail("cannot join a table to a text", "join its elements one by one")
+    end
+    fail(("cannot use %s with a reference in `%s`"):format(kind == "string" and ("the text %q"):format(operand) or "a " .. kind, operator),
+      operator ~= ".." and "arithmetic takes numbers; `ref:map(function(value) … end)` does anything else" or nil)
+  end
+  if node.kind == "handle" then
+    fail(("`%s` cannot take %s as a whole"):format(operator, node.declaration.address),
+      ("name an attribute of it, for example `.id`"))
+  end
+  local kind = node.facts and node.facts.kind
+  if operator == ".." then
+    if NO_TEXT[kind] then
+      fail(("%s is %s and cannot be joined to a text"):format(describe(operand), NO_TEXT[kind]),
+        "use `ref:map(function(value) … end)` to make a text of it")
+    end
+  elseif kind and kind ~= "any" and not NUMERIC[kind] then
+    fail(("%s is no number: `%s` cannot work"):format(describe(operand), operator),
+      "use `ref:map(function(value) … end)` to compute with it")
+  end
+end
+
+local function parts_of(value)
+  local node = node_of(value)
+  return node and node.parts or 1
+end
+
+local function is_secret(value)
+  local node = node_of(value)
+  return node and node.secret or false
+end
+
+local function expression(operator, left, right)
+  if rawequal(left, void) or rawequal(right, void) then return void end
+  check_operand(operator, left)
+  if right ~= nil then check_operand(operator, right) end
+  local parts = parts_of(left) + parts_of(right)
+  if parts > MOST_PARTS then
+    fail(("an expression of more than %d parts"):format(MOST_PARTS), "put the parts in a list and use `:map`, or declare a value")
+  end
+  local secret = is_secret(left) or is_secret(right)
+  return make {
+    kind = "expression", operator = operator, left = left, right = right, parts = parts, secret = secret,
+    facts = { kind = operator == ".." and "str" or "number", secret = secret },
+  }
+end
+
+local compute = {
+  [".."] = function(a, b) return a .. b end,
+  ["+"] = function(a, b) return a + b end,
+  ["-"] = function(a, b) if b == nil then return -a end return a - b end,
+  ["*"] = function(a, b) return a * b end,
+  ["/"] = function(a, b) return a / b end,
+  ["%"] = function(a, b) return a % b end,
+  ["//"] = function(a, b) return a // b end,
+  ["^"] = function(a, b) return a ^ b end,
+}
+
+function metatable.__concat(a, b) return expression("..", a, b) end
+function metatable.__add(a, b) return expression("+", a, b) end
+function metatable.__sub(a, b) return expression("-", a, b) end
+function metatable.__mul(a, b) return expression("*", a, b) end
+function metatable.__div(a, b) return expression("/", a, b) end
+function metatable.__mod(a, b) return expression("%", a, b) end
+function metatable.__idiv(a, b) return expression("//", a, b) end
+function metatable.__pow(a, b) return expression("^", a, b) end
+function metatable.__unm(a) return expression("-", a) end
+
+local LATER = "its value is known only later"
+local USE_MAP = "use `ref:map(function(value) … end)`: the function gets the value once it is known"
+
+local function refuse(what, hint)
+  return function(a, b)
+    if rawequal(a, void) or rawequal(b, void) then return void end
+    local value = node_of(a) and a or b
+    fail(("cannot %s %s: %s"):format(what, describe(value), LATER), hint or USE_MAP)
+  end
+end
+
+metatable.__eq = refuse("compare",
+  "decide from the stack's own inputs (config, environment), or use `ref:map(function(value) return value == … end)` for a value")
+metatable.__lt = refuse("compare")
+metatable.__le = metatable.__lt
+metatable.__len = refuse("measure")
+metatable.__pairs = refuse("iterate over", "loop over the list or map that the declaration was made from, or " .. USE_MAP)
+metatable.__tostring = refuse("make a text of", "join it with `..`, or " .. USE_MAP)
+metatable.__call = refuse("call", "`.name` gives an attribute, `:map(function(value) … end)` computes with the value")
+for _, event in ipairs { "__band", "__bor", "__bxor", "__shl", "__shr", "__bnot" } do metatable[event] = refuse("use bit operators on") end
+
+function metatable.__newindex(self, key)
+  if rawequal(self, void) then return end
+  fail(("cannot set %s of %s"):format(type(key) == "string" and key or "an element", describe(self)),
+    "fields are given where the resource is declared")
+end
+
+local function map_at(here)
+  return function(self, fn)
+    if rawequal(self, void) then return void end
+    local node = node_of(self)
+    local problem = not node and "map is called with a colon" or type(fn) ~= "function" and "map takes a function"
+    if problem then
+      error(errors.new { code = "INFRA_001", message = problem .. ": `ref:map(function(value) … end)`", source = here }, 0)
+    end
+    return make {
+      kind = "map", operand = self, fn = fn, source = here, parts = parts_of(self) + 1, secret = node.secret,
+      facts = { secret = node.secret },
+    }
+  end
+end
+
+--- A function over several references at once: `fn` gets their values in order.
+---@param values any[] references and plain values
+---@param fn function
+---@return table
+function reference.combine(values, fn)
+  local secret = reference.secret(values)
+  return make {
+    kind = "map", operand = values, spread = #values, fn = fn, source = source.here(2), parts = #values + 1, secret = secret,
+    facts = { secret = secret },
+  }
+end
+
+function metatable.__index(self, key)
+  if rawequal(self, void) then return void end
+  local node = rawget(self, NODE)
+  if key == "map" then return map_at(source.here(2)) end -- found here, since a tail call to map would hide the line
+  if node.kind == "handle" then return node.index(key) end
+  if type(key) ~= "string" and math.type(key) ~= "integer" then
+    if reference.is(key) then fail("cannot index with a reference: " .. LATER, USE_MAP) end
+    fail(("cannot index %s with a %s"):format(describe(self), type(key)))
+  end
+  local facts = node.facts
+  if SCALAR[facts.kind] or facts.kind == "number" then
+    fail(("%s is a single value: it has no %s"):format(describe(self), type(key) == "string" and ("field or method %q"):format(key)
+      or "elements"), USE_MAP)
+  end
+  local child, reason
+  if facts.child then
+    child, reason = facts.child(key)
+    if not child then fail(("%s: %s"):format(describe(self), reason)) end
+  end
+  child = child or { secret = node.secret }
+  if node.kind == "attribute" then
+    local path = table.move(node.path, 1, #node.path, 1, {})
+    path[#path + 1] = key
+    return reference.attribute(node.address, path,
+      { kind = child.kind, child = child.child, type = facts.type, secret = child.secret or node.secret })
+  end
+  return make {
+    kind = "index", operand = self, key = key, parts = parts_of(self) + 1, secret = node.secret,
+    facts = { kind = child.kind, child = child.child, secret = node.secret },
+  }
+end
+
+-- For people ------------------------------------------------------------------------------------------------------------
+
+--- How the reference was written, more or less: `"https://" .. app/container.main.host`.
+---@param value any
+---@return string
+function describe(value)
+  local node = node_of(value)
+  if not node then
+    if type(value) == "string" then return ("%q"):format(value) end
+    return type(value) == "table" and "{…}" or tostring(value)
+  end
+  if node.kind == "handle" then return node.declaration.address end
+  if node.kind == "attribute" then
+    local text = node.address
+    for _, key in ipairs(node.path) do text = text .. (math.type(key) and ("[%d]"):format(key) or "." .. key) end
+    return text
+  elseif node.kind == "secret" then
+    return node.name
+  elseif node.kind == "map" then
+    return describe(node.operand) .. ":map(…)"
+  elseif node.kind == "index" then
+    return describe(node.operand) .. (math.type(node.key) and ("[%d]"):format(node.key) or "." .. node.key)
+  elseif node.kind == "expression" then
+    if node.parts > 20 then return "an expression" end
+    if node.right == nil then return node.operator .. describe(node.left) end
+    return ("%s %s %s"):format(describe(node.left), node.operator, describe(node.right))
+  end
+  return "a wrong value"
+end
+reference.describe = describe
+
+-- Looking through values ------------------------------------------------------------------------------------------------
+
+local function visit(value, fn)
+  if type(value) ~= "table" then return end
+  local node = rawget(value, NODE)
+  if not node then
+    for _, element in next, value do visit(element, fn) end
+  elseif node.kind == "attribute" then
+    fn(node.address, node.path)
+  elseif node.kind == "handle" then
+    fn(node.declaration.address, { "id" })
+  elseif node.kind == "expression" then
+    visit(node.left, fn)
+    visit(node.right, fn)
+  elseif node.kind == "map" or node.kind == "index" then
+    visit(node.operand, fn)
+  end
+end
+
+--- Calls `fn(address, path)` for every attribute that the value needs; repeats repeat.
+---@param value any
+---@param fn fun(address: string, path: (string|integer)[])
+reference.each = visit
+
+--- Is there a reference anywhere in the value?
+---@param value any
+---@return boolean
+function reference.contains(value)
+  if type(value) ~= "table" then return false end
+  if rawget(value, NODE) then return true end
+  for _, element in next, value do
+    if reference.contains(element) then return true end
+  end
+  return false
+end
+
+--- Is any part of the value secret: a secret attribute, a secret from outside, or computed from one?
+---@param value any
+---@return boolean
+function reference.secret(value)
+  if type(value) ~= "table" then return false end
+  local node = rawget(value, NODE)
+  if node then return node.secret or false end
+  for _, element in next, value do
+    if reference.secret(element) then return true end
+  end
+  return false
+end
+
+-- Resolution ------------------------------------------------------------------------------------------------------------
+
+--- Goes down a path in a plain value. What lies inside something unknown is unknown.
+---@param value any
+---@param path (string|integer)[]
+---@param first? integer index of the first key to follow
+---@return any
+function reference.dig(value, path, first)
+  for i = first or 1, #path do
+    if value == unknown or type(value) ~= "table" then break end
+    if value["$secret"] then return value end
+    value = value[path[i]]
+  end
+  return value
+end
+
+local function failure(message, facts)
+  facts.code, facts.message = "INFRA_001", message
+  return errors.new(facts)
+end
+
+--- Does a resolved value hold something unknown, or a stand-in for a secret?
+local function inspect(value, found)
+  if value == unknown then
+    found.unknown = true
+  elseif type(value) == "table" then
+    if value["$secret"] then found.symbol = true return end
+    for _, element in next, value do inspect(element, found) end
+  end
+end
+
+--- What stands for a secret inside the text that a fingerprint is made of.
+local function symbol(value)
+  if type(value) ~= "table" then return value end
+  if value["$secret"] then return "$secret(" .. tostring(value["$secret"]) .. ")" end
+  local copy = {}
+  for key, element in next, value do copy[key] = symbol(element) end
+  return copy
+end
+
+local function canonical(value)
+  local text, err = core.json_encode(value)
+  return text or tostring(err and err.message)
+end
+
+local evaluate
+
+local function copy_plain(value)
+  if type(value) ~= "table" or value == unknown or value == core.null then return value end
+  local copy = {}
+  for key, element in next, value do copy[key] = copy_plain(element) end
+  return core.is_array(value) and core.array(copy) or copy
+end
+
+local function call(node, operand)
+  local ok, result
+  if node.spread then
+    ok, result = guard.call(node.fn, guard.map_limits, "the function given to map", table.unpack(operand, 1, node.spread))
+  else
+    ok, result = guard.call(node.fn, guard.map_limits, "the function given to map", operand)
+  end
+  if not ok then return nil, result end
+  if type(result) == "function" or type(result) == "thread" or reference.contains(result) then
+    return nil, failure("the function given to map returned " .. (reference.is(result) and "a reference" or "a " .. type(result)),
+      { source = node.source, hint = "it has to return a plain value" })
+  end
+  return result
+end
+
+local function evaluate_map(node, context)
+  local operand, err = evaluate(node.operand, context)
+  if err then return nil, err end
+  local found = {}
+  inspect(operand, found)
+  if found.unknown then return unknown end
+  if found.symbol or (context.symbolic and node.secret) then
+    -- The function works on a stand-in; what it makes of that shows when the function changes.
+    local stand_in = symbol(operand)
+    local result, reason = call(node, copy_plain(stand_in))
+    return "$map(" .. canonical(stand_in) .. "," .. (reason and "error" or canonical(result)) .. ")"
+  end
+  local result, reason = call(node, copy_plain(operand))
+  if reason and node.secret then -- the message may quote the value
+    return nil, failure("the function given to map failed", { source = node.source, hint = "its message is hidden: the value is secret" })
+  end
+  return result, reason
+end
+
+local function evaluate_expression(node, context)
+  local left, err = evaluate(node.left, context)
+  if err then return nil, err end
+  local right
+  if node.right ~= nil then
+    right, err = evaluate(node.right, context)
+    if err then return nil, err end
+  end
+  if left == unknown or right == unknown then return unknown end
+  local found = {}
+  inspect(left, found)
+  inspect(right, found)
+  if found.symbol or (context.symbolic and node.secret and node.operator ~= "..") then
+    -- texts keep their parts; anything else is written down instead of computed
+    left, right = symbol(left), symbol(right)
+    if node.operator == ".." then return tostring(left) .. tostring(right) end
+    return ("$(%s %s %s)"):format(canonical(left), node.operator, canonical(right))
+  end
+  for position = 1, node.right == nil and 1 or 2 do
+    local value, operand = left, node.left
+    if position == 2 then value, operand = right, node.right end
+    local kind = type(value)
+    if kind ~= "string" and kind ~= "number" then
+      local what = (value == nil or value == core.null) and "has no value" or "is a " .. kind
+      return nil, failure(("%s %s: `%s` cannot work"):format(describe(operand), what, node.operator), {})
+    end
+  end
+  local ok, result = pcall(compute[node.operator], left, right)
+  if not ok then
+    return nil, failure(("%s: `%s` cannot work with these values"):format(node.secret and "a secret expression"
+      or describe(node.left) .. " …", node.operator), {})
+  end
+  return result
+end
+
+local evaluators = {
+  attribute = function(node, context)
+    local value, err = context.lookup(node.address, node.path)
+    if node.secret and type(value) == "table" and value["$secret"] then context.symbolic = true end
+    return value, err
+  end,
+  handle = function(node, context) return context.lookup(node.declaration.address, { "id" }) end,
+  expression = evaluate_expression,
+  map = evaluate_map,
+  secret = function(node, context)
+    if context.seal then return context.seal(node.value) end
+    return node.value
+  end,
+  index = function(node, context)
+    local operand, err = evaluate(node.operand, context)
+    if err then return nil, err end
+    if type(operand) == "string" and context.symbolic and node.secret then
+      return ("$index(%s,%s)"):format(canonical(operand), tostring(node.key))
+    end
+    return reference.dig(operand, { node.key })
+  end,
+  void = function() return nil, failure("a value that was reported as wrong cannot be resolved", {}) end,
+}
+
+function evaluate(value, context)
+  if type(value) ~= "table" then return value end
+  local node = rawget(value, NODE)
+  if node then return evaluators[node.kind](node, context) end
+  if value == unknown or value == core.null then return value end
+  local copy = {}
+  for key, element in next, value do
+    local result, err = evaluate(element, context)
+    if err then return nil, err end
+    copy[key] = result
+  end
+  if core.is_array(value) then core.array(copy) end
+  return copy
+end
+
+--- Puts values in the place of references. Unknown is contagious: an expression with an unknown operand is unknown.
+--- Waits when `lookup` waits.
+---@param value any
+---@param lookup fun(address: string, path: (string|integer)[]): any, scw.Error? the value at the path, the unknown sentinel, or
+---       `{["$secret"]=fingerprint}` for a secret that is not at hand
+---@return any resolved a copy; expressions over `$secret` values become deterministic texts, good for fingerprints only
+---@return scw.Error? err when set, there is no value
+function reference.resolve(value, lookup)
+  return evaluate(value, { lookup = lookup })
+end
+
+--- Like `resolve`, without any secret in the result: two symbolic values are equal when the values are.
+---@param value any
+---@param lookup fun(address: string, path: (string|integer)[]): any, scw.Error? must answer `{["$secret"]=fingerprint}` for secrets
+---@param seal fun(value: string|number): { ["$secret"]: string } fingerprint of a secret that came from outside
+---@return any resolved
+---@return scw.Error? err
+function reference.symbolic(value, lookup, seal)
+  return evaluate(value, { lookup = lookup, symbolic = true, seal = seal })
+end
+
+return reference
