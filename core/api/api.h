@@ -15,7 +15,8 @@ struct engine;
   part(task) \
   part(embed) \
   part(digest) \
-  part(json)
+  part(json) \
+  part(graph)
 /* clang-format on */
 
 #define API_DECLARE(noun) void api_open_##noun(lua_State *L);
