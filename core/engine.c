@@ -33,6 +33,7 @@ struct engine {
   int signal;
   bool signals_open;
   bool loop_open;
+  bool polling; /* inside uv_run */
   struct part parts[PARTS];
   int part_count;
 };
@@ -72,6 +73,7 @@ void engine_queue(struct engine *engine, struct engine_entry *entry) {
   entry->queue = NULL;
   *engine->tail = entry;
   engine->tail = &entry->queue;
+  if (engine->polling) uv_stop(&engine->loop); /* woken before the loop sleeps: it must not */
 }
 
 bool engine_queued(const struct engine_entry *entry) { return entry->queued; }
@@ -193,7 +195,9 @@ static bool run_until(struct engine *engine, const struct task *task) {
   while (task ? !task_finished(task) : engine->entries != NULL) {
     run_ready(engine);
     if (task ? task_finished(task) : engine->entries == NULL) break;
+    engine->polling = true;
     int alive = uv_run(&engine->loop, engine->head ? UV_RUN_NOWAIT : UV_RUN_ONCE);
+    engine->polling = false;
     if (!alive && !engine->head) return false;
   }
   return true;

@@ -16,7 +16,9 @@ struct engine;
   part(embed) \
   part(digest) \
   part(json) \
-  part(graph)
+  part(graph) \
+  part(server) \
+  part(store)
 /* clang-format on */
 
 #define API_DECLARE(noun) void api_open_##noun(lua_State *L);
