@@ -18,7 +18,9 @@ struct engine;
   part(json) \
   part(graph) \
   part(server) \
-  part(store)
+  part(store) \
+  part(http) \
+  part(retry)
 /* clang-format on */
 
 #define API_DECLARE(noun) void api_open_##noun(lua_State *L);
