@@ -20,7 +20,9 @@ struct engine;
   part(server) \
   part(store) \
   part(http) \
-  part(retry)
+  part(retry) \
+  part(graph) \
+  part(file)
 /* clang-format on */
 
 #define API_DECLARE(noun) void api_open_##noun(lua_State *L);
