@@ -180,8 +180,8 @@ static void test_locks(void) {
   CHECK(!file_lock_acquire(path, &err) && err.kind == ERROR_LOCKED);
   file_lock_release(lock);
   pid_t child = fork();
-  if (child == 0) { /* dies with the lock in its hands */
-    static struct file_lock *held;
+  if (child == 0) {                         /* dies with the lock in its hands */
+    static struct file_lock *volatile held; /* reachable to the end */
     held = file_lock_acquire(path, &err);
     CHECK(held);
     (void)raise(SIGKILL);
