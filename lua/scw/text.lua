@@ -1,0 +1,91 @@
+--- Every sentence the program says to people. Plain words, no colours, no decisions.
+local text = {}
+
+---@param source string file:line
+---@return string
+function text.at(source) return "at " .. source end
+
+---@param message string
+---@return string
+function text.warning(message) return "warning: " .. message end
+
+text.plan = {
+  forces_replacement = "(forces replacement)",
+  secret_removed = "(secret, removed)",
+  outputs = "Outputs",
+  only_outputs = "only outputs change",
+  notes = {
+    adopt = "exists already, will be adopted", move = "moved, no call needed", forget = "forgotten, stays at Scaleway",
+    read = "will be read", import = "exists, will be imported",
+  },
+  because = function(reason) return "because " .. reason end,
+  summary = function(parts) return "Plan: " .. parts .. "." end,
+  nothing = function(count)
+    return ("Nothing to do: %d %s as declared."):format(count, count == 1 and "resource is" or "resources are")
+  end,
+  running = function(count, stack) return ("Comparing %d declarations of %s with Scaleway …"):format(count, stack) end,
+}
+
+text.apply = {
+  outputs = "Outputs",
+  question = "Apply these changes? Only 'yes' goes on: ",
+  refused = "Nothing was changed.",
+  interrupted = "Interrupted: nothing new starts, calls under way may end, then the state is saved. Interrupt again to stop waiting.",
+  interrupted_again = "Interrupted again: no longer waiting; saving the state.",
+  done = function(parts, elapsed) return ("Done: %s in %s."):format(parts, elapsed) end,
+  failed = function(parts, elapsed) return ("Failed after %s: %s."):format(elapsed, parts) end,
+  stopped = function(parts, elapsed) return ("Interrupted after %s: %s."):format(elapsed, parts) end,
+  nothing_done = "nothing changed",
+  count_failed = function(count) return ("%d failed"):format(count) end,
+  count_skipped = function(count) return ("%d skipped because of that"):format(count) end,
+  count_left = function(count) return ("%d not started"):format(count) end,
+  next_failed = "What was done is saved. Fix the cause and run the same command again: it goes on where it stopped.",
+  next_interrupted = "What was done is saved. Run the same command again: it goes on where it stopped.",
+}
+
+text.destroy = {
+  question = "Destroy all of this? There is no way back. Only 'yes' goes on: ",
+  nothing = "Nothing to destroy: the state is empty.",
+}
+
+text.progress = {
+  waits_for = function(addresses) return "waits for " .. table.concat(addresses, ", ") end,
+  more = function(count) return ("… and %d more"):format(count) end,
+  status = function(done, total, running, waiting, elapsed)
+    return ("%d/%d done, %d running, %d waiting, %s"):format(done, total, running, waiting, elapsed)
+  end,
+  retry = function(detail) return "tries again: " .. detail end,
+  failed = "failed",
+  skipped = "skipped",
+}
+
+text.error = {
+  bug = function(program, version)
+    return ("This is a bug in %s %s: please report it with the lines below."):format(program, version)
+  end,
+  unknown_command = function(name) return ("there is no command '%s'"):format(name) end,
+  unknown_option = function(command, name) return ("%s has no option '%s'"):format(command, name) end,
+  unexpected_argument = function(command, word) return ("%s takes no further argument, got '%s'"):format(command, word) end,
+  see_help = function(program, command) return ("see '%s help%s'"):format(program, command and " " .. command or "") end,
+  needs_yes = function(command) return command .. " needs a yes, and there is no terminal to ask on" end,
+  needs_yes_hint = "add --yes once the plan is what you want",
+  no_stack = "which stack? Name its file",
+  stacks_here = function(paths) return "found here: " .. table.concat(paths, ", ") end,
+  interrupted = "interrupted",
+}
+
+text.emulator = {
+  started = function(url) return ("Emulator: %s, kept in .scwlua/"):format(url) end,
+}
+
+text.validate = {
+  fine = function(stack, count, outputs)
+    return ("%s is valid: %d resources, %d outputs."):format(stack, count, outputs)
+  end,
+}
+
+text.refresh = {
+  unchanged = function(count) return ("The state matches Scaleway: %d resources."):format(count) end,
+}
+
+return text

@@ -1,0 +1,78 @@
+--- Where the program's words go: standard output for results, standard error for problems. Nothing else prints.
+local core = require "core"
+local style = require "scw.ui.style"
+
+local console = {}
+
+---@class scw.Console
+---@field style scw.Style
+---@field error_style scw.Style
+---@field json boolean
+---@field terminal { input: boolean, output: boolean, error: boolean, columns: integer }
+---@field secrets string[] texts that must never be shown
+local methods = {}
+local metatable = { __index = methods }
+
+local NARROWEST, WITHOUT_TERMINAL = 40, 80
+
+local function width(terminal)
+  local columns = terminal.output and terminal.columns or WITHOUT_TERMINAL
+  return math.max(columns > 0 and columns or WITHOUT_TERMINAL, NARROWEST)
+end
+
+---@param options { json?: boolean, colour?: boolean, terminal?: table, secrets?: string[] } colour: false switches colours off
+---@return scw.Console
+function console.new(options)
+  local terminal = options.terminal or core.terminal()
+  local colour = options.colour ~= false
+  local columns = width(terminal)
+  return setmetatable({
+    json = options.json or false, terminal = terminal, secrets = options.secrets or {},
+    style = style.new({ colour = colour and terminal.output, columns = columns }),
+    error_style = style.new({ colour = colour and terminal.error, columns = columns }),
+  }, metatable)
+end
+
+--- Writes lines to standard output.
+---@param lines string[]|string
+function methods:print(lines)
+  if type(lines) == "string" then lines = { lines } end
+  if #lines > 0 then core.write("stdout", table.concat(lines, "\n") .. "\n") end
+end
+
+--- Writes text as it is, without a line end (what redraws itself).
+---@param raw string
+function methods:draw(raw)
+  core.write("stdout", raw)
+end
+
+--- Writes a remark for people: to standard output, or to standard error while standard output carries JSON.
+---@param lines string[]|string
+function methods:note(lines)
+  if type(lines) == "string" then lines = { lines } end
+  core.write(self.json and "stderr" or "stdout", table.concat(lines, "\n") .. "\n")
+end
+
+--- Writes problems to standard error.
+---@param lines string[]|string
+function methods:complain(lines)
+  if type(lines) == "string" then lines = { lines } end
+  core.write("stderr", require("scw.ui.error").mask(table.concat(lines, "\n"), self.secrets) .. "\n")
+end
+
+--- Writes one JSON document to standard output: indented for a document, one line for an event.
+---@param value table
+---@param options? { indent?: integer }
+function methods:data(value, options)
+  core.write("stdout", assert(require("scw.json").encode(value, options)) .. "\n")
+end
+
+--- The present width of the terminal: it may have been resized.
+---@return integer
+function methods:columns()
+  if self.terminal.output then self.terminal.columns = core.terminal().columns end
+  self.style.columns = width(self.terminal)
+  return self.style.columns
+end
+
+return console

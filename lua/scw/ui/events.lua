@@ -1,0 +1,72 @@
+--- Events of an apply as one line each: for logs and for programs.
+local core = require "core"
+local style = require "scw.ui.style"
+local text = require "scw.text"
+
+local events = {}
+
+local function stamp(look, elapsed_ms)
+  return look:paint("dim", ("[%7s]"):format(style.duration(elapsed_ms)))
+end
+
+local function symbol(look, action)
+  local facts = style.action(action or "none")
+  return look:paint(facts.colour, ("%3s"):format(facts.symbol))
+end
+
+---@param err any
+---@return string
+local function error_message(err)
+  if type(err) ~= "table" then return tostring(err) end
+  return err.code and ("%s: %s"):format(err.code, err.message) or err.message or "failed"
+end
+
+--- The line for one event, nil for events that a log does not need.
+---@param event table
+---@param elapsed_ms number since the apply began
+---@param look scw.Style
+---@return string|nil
+function events.line(event, elapsed_ms, look)
+  local facts = style.action(event.action or "none")
+  local address = event.address and style.clean(event.address) or ""
+  local body
+  if event.kind == "step_started" then
+    body = ("%s %s: %s"):format(symbol(look, event.action), address, facts.doing)
+  elseif event.kind == "step_done" then
+    local took = event.elapsed_ms and (" in %s"):format(style.duration(event.elapsed_ms)) or ""
+    body = ("%s %s: %s%s"):format(symbol(look, event.action), address, facts.done, took)
+  elseif event.kind == "step_failed" then
+    local failed = look:paint("red", ("%3s"):format("!"))
+    body = ("%s %s: %s: %s"):format(failed, address, text.progress.failed, style.clean(error_message(event.error)))
+  elseif event.kind == "step_skipped" then
+    local needs = event.needs and #event.needs > 0 and ", " .. text.progress.waits_for(event.needs) or ""
+    body = ("%s %s: %s%s"):format(look:paint("dim", ("%3s"):format("!")), address, text.progress.skipped, needs)
+  elseif event.kind == "retry" then
+    body = ("    %s%s"):format(address ~= "" and address .. ": " or "", text.progress.retry(style.clean(tostring(event.detail or ""))))
+  elseif event.kind == "step_waiting" and event.detail then
+    body = ("    %s: %s"):format(address, style.clean(tostring(event.detail)))
+  elseif event.kind == "message" then
+    body = "    " .. style.clean(tostring(event.detail))
+  end
+  return body and stamp(look, elapsed_ms) .. " " .. body or nil
+end
+
+--- The event for programs (`docs/json.md`): one JSON object a line.
+---@param event table
+---@param elapsed_ms number since the apply began
+---@return table
+function events.public(event, elapsed_ms)
+  local public = {
+    event = event.kind, elapsed_ms = math.floor(elapsed_ms + 0.5), timestamp = os.date("!%Y-%m-%dT%H:%M:%SZ", math.floor(core.now())),
+    address = event.address, action = event.action, detail = event.detail and tostring(event.detail) or nil,
+  }
+  if event.elapsed_ms then public.step_ms = math.floor(event.elapsed_ms + 0.5) end
+  if event.needs then public.needs = core.array({ table.unpack(event.needs) }) end
+  if event.error then
+    local errors = require "scw.errors"
+    public.error = errors.is(event.error) and require("scw.ui.error").public(event.error) or { message = error_message(event.error) }
+  end
+  return public
+end
+
+return events

@@ -1,0 +1,148 @@
+--- How a deployment ended: counts, outputs, causes of failures, what to do next.
+local core = require "core"
+local error_view = require "scw.ui.error"
+local errors = require "scw.errors"
+local style = require "scw.ui.style"
+local columns = require "scw.ui.table"
+local text = require "scw.text"
+local value = require "scw.ui.value"
+
+local summary = {}
+
+---@class scw.DeploymentFacts
+---@field result "done"|"failed"|"interrupted"
+---@field counts table<string, integer> by action
+---@field failures scw.Error[]
+---@field skipped integer
+---@field left integer never started
+---@field outputs { name: string, value: any, secret: boolean }[]
+---@field elapsed_ms number
+
+--- Outputs as a sorted array, from an array or a map by name.
+---@param outputs table|nil
+---@return { name: string, value: any, secret: boolean }[]
+function summary.sorted_outputs(outputs)
+  local sorted = {}
+  for key, output in pairs(outputs or {}) do
+    local named = type(output) == "table" and (output.name or output.value ~= nil or output.secret ~= nil)
+    if named then
+      sorted[#sorted + 1] = { name = output.name or key, value = output.value, secret = output.secret or false, source = output.source }
+    else
+      sorted[#sorted + 1] = { name = key, value = output, secret = false }
+    end
+  end
+  table.sort(sorted, function(left, right) return left.name < right.name end)
+  return sorted
+end
+
+---@param state scw.Progress
+---@param result table what the session says
+---@param err scw.Error|nil
+---@param elapsed_ms number
+---@return scw.DeploymentFacts
+function summary.facts(state, result, err, elapsed_ms)
+  local failures = result.failures or {}
+  if err then failures = errors.list({ err, table.unpack(failures) }) end
+  local ended = result.interrupted and "interrupted" or (#failures > 0 or state.failed > 0) and "failed" or "done"
+  return {
+    result = ended, counts = state.counts, failures = failures, failed = state.failed, skipped = state.skipped,
+    left = math.max(state.total - state.done - state.failed - state.skipped, 0),
+    outputs = summary.sorted_outputs(result.outputs), elapsed_ms = elapsed_ms,
+  }
+end
+
+---@param output { name: string, value: any, secret: boolean }
+---@return string
+local function shown(output)
+  if output.secret then return value.SECRET end
+  if type(output.value) == "string" then return style.clean(output.value) end
+  return value.text(output.value)
+end
+
+--- The outputs, aligned; values whole, so that they can be copied.
+---@param facts { outputs: table[] }
+---@param look scw.Style
+---@return string[]
+function summary.outputs(facts, look)
+  if #facts.outputs == 0 then return {} end
+  local rows = {}
+  for i, output in ipairs(facts.outputs) do rows[i] = { output.name, shown(output) } end
+  local lines = { look:paint("bold", text.apply.outputs) }
+  for _, line in ipairs(columns.lines(rows, { indent = 2 })) do lines[#lines + 1] = line end
+  lines[#lines + 1] = ""
+  return lines
+end
+
+---@param facts scw.DeploymentFacts
+---@return string
+local function counted(facts)
+  local parts = {}
+  for _, action in ipairs(style.action_order) do
+    if (facts.counts[action] or 0) > 0 then parts[#parts + 1] = facts.counts[action] .. " " .. style.actions[action].done end
+  end
+  if #parts == 0 then parts[1] = text.apply.nothing_done end
+  if facts.failed > 0 then parts[#parts + 1] = text.apply.count_failed(facts.failed) end
+  if facts.skipped > 0 then parts[#parts + 1] = text.apply.count_skipped(facts.skipped) end
+  if facts.left > 0 and facts.result ~= "done" then parts[#parts + 1] = text.apply.count_left(facts.left) end
+  return table.concat(parts, ", ")
+end
+
+--- "Done: 3 created, 1 updated in 12.3s."
+---@param facts scw.DeploymentFacts
+---@param look scw.Style
+---@return string[]
+function summary.lines(facts, look)
+  local sentences = { done = text.apply.done, failed = text.apply.failed, interrupted = text.apply.stopped }
+  local colours = { done = "green", failed = "red", interrupted = "yellow" }
+  local line = sentences[facts.result](counted(facts), style.duration(facts.elapsed_ms))
+  local lines = {}
+  for i, part in ipairs(style.wrap(line, look.columns)) do lines[i] = look:paint(colours[facts.result], part) end
+  return lines
+end
+
+--- The causes, for standard error.
+---@param facts scw.DeploymentFacts
+---@param console scw.Console
+---@return string[]
+function summary.failures(facts, console)
+  if not console.json then return error_view.lines(facts.failures, console.error_style) end
+  local json = require "scw.json"
+  local lines = {}
+  for i, failure in ipairs(errors.list(facts.failures)) do lines[i] = assert(json.encode(error_view.public(failure))) end
+  return lines
+end
+
+--- What to do now.
+---@param facts scw.DeploymentFacts
+---@return string
+function summary.next(facts)
+  return facts.result == "interrupted" and text.apply.next_interrupted or text.apply.next_failed
+end
+
+--- Outputs for programs: by name; secrets only marked.
+---@param outputs table[]
+---@return table<string, table>
+function summary.public_outputs(outputs)
+  local public = {}
+  for _, output in ipairs(outputs) do
+    public[output.name] = { secret = output.secret }
+    if not output.secret then public[output.name].value = value.public(output.value) end
+  end
+  return public
+end
+
+--- The last event of a deployment (`docs/json.md`).
+---@param facts scw.DeploymentFacts
+---@return table
+function summary.public(facts)
+  local failures = {}
+  for i, failure in ipairs(facts.failures) do failures[i] = error_view.public(failure) end
+  return {
+    event = "finished", result = facts.result, counts = facts.counts, failed = facts.failed, skipped = facts.skipped,
+    not_started = facts.result == "done" and 0 or facts.left, elapsed_ms = math.floor(facts.elapsed_ms + 0.5),
+    timestamp = os.date("!%Y-%m-%dT%H:%M:%SZ", math.floor(core.now())), outputs = summary.public_outputs(facts.outputs),
+    errors = core.array(failures),
+  }
+end
+
+return summary
