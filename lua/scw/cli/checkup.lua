@@ -1,0 +1,209 @@
+--- What `doctor` looks at: each check is one line, ok, warn or fail, with what to do.
+local core = require "core"
+local errors = require "scw.errors"
+local style = require "scw.ui.style"
+
+local checkup = {}
+
+local OTHERS = 63 -- mode bits of group and others
+local SKEW_WARN_S, SKEW_FAIL_S = 30, 300
+local REACH_MS = 10000
+
+---@class scw.Check
+---@field name string
+---@field result "ok"|"warn"|"fail"
+---@field message string
+---@field hint? string
+
+---@param checks scw.Check[]
+local function add(checks, name, result, message, hint)
+  checks[#checks + 1] = { name = name, result = result, message = message, hint = hint }
+end
+
+local function add_error(checks, name, err)
+  local one = errors.is(err) and errors.list(err)[1] or err
+  add(checks, name, "fail", one.message, one.hint)
+end
+
+local function check_versions(checks)
+  add(checks, "program", "ok", ("%s %s, %s"):format(core.program, core.version, _VERSION))
+end
+
+local function check_terminal(checks, console)
+  local terminal = console.terminal
+  if terminal.output then
+    add(checks, "terminal", "ok", ("%d columns"):format(terminal.columns))
+  else
+    add(checks, "terminal", "ok", "none: plain lines, and apply needs --yes")
+  end
+end
+
+--- The file of the ecosystem's configuration, when there is one.
+---@param environment table<string, string>
+---@return string|nil
+local function config_path(environment)
+  if environment.SCW_CONFIG_PATH then return environment.SCW_CONFIG_PATH end
+  local directory = environment.XDG_CONFIG_HOME or (environment.HOME and environment.HOME .. "/.config")
+  return directory and directory .. "/scw/config.yaml"
+end
+
+local function check_config_file(checks, environment)
+  local path = config_path(environment)
+  local facts = path and core.file_stat(path)
+  if not facts then
+    add(checks, "configuration file", "ok", "none; environment variables are enough")
+  elseif facts.mode & OTHERS ~= 0 then
+    add(checks, "configuration file", "warn", ("%s can be read by others (mode %o)"):format(path, facts.mode & 511), "chmod 600 " .. path)
+  else
+    add(checks, "configuration file", "ok", path)
+  end
+end
+
+---@param access_key string
+---@return string
+local function abridged(access_key)
+  return #access_key > 8 and access_key:sub(1, 6) .. "…" .. access_key:sub(-2) or access_key
+end
+
+local function check_credentials(checks, workspace)
+  local credentials, err = workspace:credentials()
+  if not credentials then
+    add_error(checks, "credentials", err)
+    return nil
+  end
+  add(checks, "credentials", "ok", ("access key %s, project %s, region %s"):format(
+    abridged(credentials.access_key or "(none)"), credentials.project or "(none)", credentials.region or "(none)"))
+  if not credentials.project then
+    add(checks, "project", "warn", "no default project", "set SCW_DEFAULT_PROJECT_ID, or name the project in the stack")
+  end
+  for _, warning in ipairs(credentials.warnings or {}) do add(checks, "credentials", "warn", tostring(warning)) end
+  return credentials
+end
+
+local months = { Jan = 1, Feb = 2, Mar = 3, Apr = 4, May = 5, Jun = 6, Jul = 7, Aug = 8, Sep = 9, Oct = 10, Nov = 11, Dec = 12 }
+
+--- Seconds since 1970 of an HTTP date.
+---@param date string|nil "Sun, 06 Nov 1994 08:49:37 GMT"
+---@return integer|nil
+function checkup.epoch(date)
+  local day, month, year, hour, minute, second = (date or ""):match("(%d+) (%a+) (%d+) (%d+):(%d+):(%d+) GMT$")
+  if not day or not months[month] then return nil end
+  local y, m = tonumber(year), months[month]
+  if m <= 2 then y = y - 1 end -- days since 1970 of a civil date, with years that begin in March
+  local era = y // 400
+  local year_of_era = y - era * 400
+  local day_of_year = (153 * ((m + 9) % 12) + 2) // 5 + tonumber(day) - 1
+  local days = era * 146097 + year_of_era * 365 + year_of_era // 4 - year_of_era // 100 + day_of_year - 719468
+  return ((days * 24 + tonumber(hour)) * 60 + tonumber(minute)) * 60 + tonumber(second)
+end
+
+--- How far the clock here is from a server's, judged by the server's date.
+---@param seconds number
+---@return "ok"|"warn"|"fail"
+function checkup.skew(seconds)
+  local distance = math.abs(seconds)
+  return distance >= SKEW_FAIL_S and "fail" or distance >= SKEW_WARN_S and "warn" or "ok"
+end
+
+local function check_endpoint(checks, name, url, insecure)
+  local began = core.clock()
+  local answer, failure = core.http({
+    method = "GET", url = url, headers = {}, timeout_ms = REACH_MS, connect_timeout_ms = REACH_MS, insecure = insecure,
+  })
+  if not answer then
+    add(checks, name, "fail", ("%s: %s"):format(url, failure.message), "check the network, a proxy, and SCW_API_URL or SCW_S3_ENDPOINT")
+    return
+  end
+  add(checks, name, "ok", ("%s answers in %d ms"):format(url, math.floor(core.clock() - began + 0.5)))
+  local there = checkup.epoch(answer.headers.date)
+  if there and name == "API" then
+    local skew = core.now() - there
+    local result = checkup.skew(skew)
+    if result == "ok" then
+      add(checks, "clock", "ok", "agrees with the API's")
+    else
+      local side = skew > 0 and "ahead of" or "behind"
+      add(checks, "clock", result, ("%.0f s %s the API's: signatures may be refused"):format(math.abs(skew), side),
+        "set the clock, for example with systemd-timesyncd")
+    end
+  end
+end
+
+--- Asks who the key belongs to: shows whether it is accepted at all.
+local function check_access(checks, credentials)
+  local client = require("scw.api.client").new({ credentials = credentials })
+  local answer, err = client:call({ method = "GET", path = "/iam/v1alpha1/api-keys/" .. credentials.access_key, product = "iam" })
+  if answer then
+    add(checks, "access", "ok", "the key is accepted")
+    if type(answer.expires_at) == "string" then add(checks, "access", "warn", "the key expires at " .. style.clean(answer.expires_at)) end
+  elseif err.status == 403 or err.status == 404 then
+    add(checks, "access", "ok", "the key is accepted; it may not read itself")
+  else
+    add_error(checks, "access", err)
+  end
+end
+
+local function check_stack(checks, workspace)
+  local stack, err = workspace:stack()
+  if not stack then return add_error(checks, "stack", err) end
+  add(checks, "stack", "ok", ("%s, %d resources"):format(stack.name, #stack.declarations))
+  local session
+  session, err = workspace:session()
+  if not session then return add_error(checks, "state", err) end
+  local state
+  state, err = session:state()
+  if not state then return add_error(checks, "state", err) end
+  local count = 0
+  for _ in pairs(state.resources or {}) do count = count + 1 end
+  local found = ("readable, serial %d, %d resources"):format(state.serial or 0, count)
+  add(checks, "state", "ok", count == 0 and "empty: nothing was applied yet" or found)
+end
+
+--- Runs every check that makes sense with these options.
+---@param workspace scw.Workspace
+---@return scw.Check[]
+function checkup.run(workspace)
+  local checks = {}
+  check_versions(checks)
+  check_terminal(checks, workspace.console)
+  check_config_file(checks, workspace.environment)
+  local credentials = check_credentials(checks, workspace)
+  if credentials then
+    check_endpoint(checks, "API", credentials.api_url, credentials.insecure)
+    if credentials.s3_endpoint then check_endpoint(checks, "Object Storage", credentials.s3_endpoint, credentials.insecure) end
+    check_access(checks, credentials)
+  end
+  if workspace.options.stack then check_stack(checks, workspace) end
+  return checks
+end
+
+---@param checks scw.Check[]
+---@return "ok"|"warn"|"fail"
+function checkup.worst(checks)
+  local worst = "ok"
+  for _, check in ipairs(checks) do
+    if check.result == "fail" or (check.result == "warn" and worst == "ok") then worst = check.result end
+  end
+  return worst
+end
+
+--- One line a check, and below it what to do.
+---@param checks scw.Check[]
+---@param look scw.Style
+---@return string[]
+function checkup.lines(checks, look)
+  local colours = { ok = "green", warn = "yellow", fail = "red" }
+  local widest = 0
+  for _, check in ipairs(checks) do widest = math.max(widest, style.width(check.name)) end
+  local lines = {}
+  for _, check in ipairs(checks) do
+    local lead = look:paint(colours[check.result], style.pad(check.result, 4)) .. "  " .. style.pad(check.name, widest) .. "  "
+    for i, part in ipairs(style.wrap(style.clean(check.message), math.max(look.columns - widest - 8, 30))) do
+      lines[#lines + 1] = (i == 1 and lead or (" "):rep(widest + 8)) .. part
+    end
+    if check.hint then lines[#lines + 1] = (" "):rep(widest + 8) .. look:paint("cyan", "-> " .. style.clean(check.hint)) end
+  end
+  return lines
+end
+
+return checkup

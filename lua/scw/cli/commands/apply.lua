@@ -1,0 +1,29 @@
+local options = require "scw.cli.options"
+local text = require "scw.text"
+
+return {
+  name = "apply",
+  group = "Deploy", order = 3,
+  summary = "Make Scaleway match the stack.",
+  description = "Shows the plan, asks, and carries it out as wide as the dependencies allow. The state is saved as results arrive: after a "
+    .. "failure or an interrupt, the same command goes on where it stopped.",
+  arguments = { options.stack_argument },
+  options = options.join({
+    options.yes, options.target, options.exclude, options.replace, options.no_refresh, options.parallel,
+  }, options.stack),
+  examples = {
+    { "scwlua apply stacks/staging.lua", "shows the plan, asks, applies" },
+    { "scwlua apply --emulator --yes stacks/staging.lua", "everything for real, without an account" },
+    { "scwlua apply --set image_tag=1.9.0 stacks/production.lua", "with a configuration value" },
+  },
+  run = function(context)
+    local workspace <close>, err = require("scw.cli.workspace").open(context)
+    if not workspace then return nil, err end
+    local session, plan
+    session, err = workspace:session()
+    if not session then return nil, err end
+    plan, err = session:plan()
+    if not plan then return nil, err end
+    return require("scw.cli.deploy").run(context, session, plan, { question = text.apply.question })
+  end,
+}

@@ -1,0 +1,132 @@
+--- What apply and destroy share: show the plan, ask, go, show progress, sum up.
+local core = require "core"
+local errors = require "scw.errors"
+local events = require "scw.ui.events"
+local plan_view = require "scw.ui.plan"
+local progress = require "scw.ui.progress"
+local style = require "scw.ui.style"
+local summary = require "scw.ui.summary"
+local text = require "scw.text"
+
+local deploy = {}
+
+--- Asks on the terminal, or explains that --yes is needed where there is none.
+---@param context scw.Context
+---@param question string
+---@return boolean|nil agreed, scw.Error|nil
+local function confirm(context, question)
+  if context.options.yes then return true end
+  local console = context.console
+  if console.json or not (console.terminal.input and console.terminal.output) then
+    return nil, errors.new({
+      code = "INFRA_001", kind = "usage", message = text.error.needs_yes(context.command.name), hint = text.error.needs_yes_hint,
+    })
+  end
+  local answer, failure = core.read_line(console.style:paint("bold", question))
+  if not answer and failure and failure.kind == "cancelled" then return nil, errors.wrap(failure, text.error.interrupted) end
+  return answer == "yes"
+end
+
+--- Watches for interrupts while a plan is applied: the first stops gently, the second at once.
+---@param session table
+---@param on_note fun(line: string)
+---@return table closes itself
+local function watch_interrupts(session, on_note)
+  local watcher = core.spawn(function()
+    if not core.interrupt() then return end
+    on_note(text.apply.interrupted)
+    session:stop()
+    if not core.interrupt() then return end
+    on_note(text.apply.interrupted_again)
+    session:abort()
+  end)
+  return setmetatable({}, { __close = function() watcher:cancel() end })
+end
+
+--- Applies a plan with events going where this run wants them.
+---@param context scw.Context
+---@param session table
+---@param plan table
+---@return table|nil result, scw.Error|nil, scw.Progress
+local function run(context, session, plan)
+  local console = context.console
+  local state = progress.new(plan, core.clock())
+  local live <close> = not console.json and console.terminal.output and context.environment.TERM ~= "dumb"
+    and progress.live(state, console) or nil
+  local function on_note(line)
+    if live then
+      live:note(line)
+    elseif console.json then
+      console:data(events.public({ kind = "message", detail = line }, core.clock() - state.began))
+    else
+      console:print(line)
+    end
+  end
+  local function on_event(event)
+    local now = core.clock()
+    state:take(event, now)
+    if live then
+      live:take(event, now)
+    elseif console.json then
+      console:data(events.public(event, now - state.began))
+    else
+      local line = events.line(event, now - state.began, console.style)
+      if line then console:print(line) end
+    end
+  end
+  local _ <close> = watch_interrupts(session, on_note)
+  local result, err = session:apply(plan, on_event)
+  return result, err, state
+end
+
+--- Shows the plan, asks, applies, sums up.
+---@param context scw.Context
+---@param session table
+---@param plan table
+---@param words { question: string, nothing?: string }
+---@return integer|nil code, scw.Error|nil
+function deploy.run(context, session, plan, words)
+  local console = context.console
+  local changes = plan_view.changes(plan)
+  if console.json then
+    console:data({ event = "plan", plan = plan_view.public(plan) })
+  elseif not changes and words.nothing then
+    console:print(words.nothing)
+  else
+    console:print(plan_view.lines(plan, console.style))
+  end
+  if changes then
+    local agreed, err = confirm(context, words.question)
+    if err then return nil, err end
+    if not agreed then
+      console:print(text.apply.refused)
+      return 1
+    end
+    if not console.json then console:print("") end
+  end
+  local began = core.clock()
+  local result, err, state
+  if changes then
+    result, err, state = run(context, session, plan)
+    if not result and (not err or not err.result) then return nil, err end
+  else
+    state = progress.new(plan, began)
+    result = { outputs = session:outputs() }
+  end
+  local facts = summary.facts(state, result or err.result, err, core.clock() - began)
+  if console.json then
+    console:data(summary.public(facts))
+  else
+    if changes then console:print("") end
+    console:print(summary.outputs(facts, console.style))
+    if changes then console:print(summary.lines(facts, console.style)) end
+  end
+  if facts.result == "done" then return 0 end
+  if #facts.failures > 0 then
+    console:complain(summary.failures(facts, console))
+  end
+  if not console.json then console:complain(style.wrap(summary.next(facts), console.style.columns)) end
+  return facts.result == "interrupted" and 130 or 1
+end
+
+return deploy

@@ -1,0 +1,138 @@
+--- From the options of a command to what it works with: environment, stack, credentials, client, session.
+--- Everything is opened when first needed; closing it ends the emulator, if one was started.
+local errors = require "scw.errors"
+local text = require "scw.text"
+
+local workspace = {}
+
+local DIRECTORY = ".scwlua"
+local DEMO_SPEED = 100
+
+---@class scw.Workspace
+---@field options table
+---@field environment table<string, string>
+---@field console scw.Console
+---@field emulator? table
+local methods = {}
+local metatable = { __index = methods, __close = function(self) self:close() end }
+
+--- Stack files that stand where people put them, for a hint.
+---@return string[]
+local function stacks_here()
+  local core = require "core"
+  local found = {}
+  for _, name in ipairs(core.file_list("stacks") or {}) do
+    if name:match("%.lua$") then found[#found + 1] = "stacks/" .. name end
+  end
+  return found
+end
+
+---@param path string
+---@return true|nil, scw.Error|nil
+local function check_file(path)
+  local core = require "core"
+  local facts, failure = core.file_stat(path)
+  if facts and facts.kind ~= "directory" then return true end
+  local here = stacks_here()
+  return nil, errors.new({
+    code = "INFRA_004", kind = "not_found",
+    message = facts and ("%s is a directory, not a stack"):format(path) or ("there is no stack %s"):format(path),
+    details = failure and failure.kind ~= "not_found" and { failure.message } or nil,
+    hint = #here > 0 and (require("scw.suggest").hint(path, here) or text.error.stacks_here(here)) or nil,
+  })
+end
+
+--- The emulator as the whole world: its endpoints and credentials replace whatever the environment says.
+---@param environment table<string, string>
+---@param handle table
+---@return table<string, string>
+local function emulated(environment, handle)
+  local changed = {}
+  for name, value in pairs(environment) do
+    if not name:match("^SCW_") and not name:match("^AWS_") and not name:match("^SCALEWAY_") then changed[name] = value end
+  end
+  changed.SCW_ACCESS_KEY, changed.SCW_SECRET_KEY = handle.access_key, handle.secret_key
+  changed.SCW_DEFAULT_PROJECT_ID, changed.SCW_DEFAULT_ORGANIZATION_ID = handle.project_id, handle.organization_id
+  changed.SCW_DEFAULT_REGION, changed.SCW_DEFAULT_ZONE = environment.SCW_DEFAULT_REGION, environment.SCW_DEFAULT_ZONE
+  changed.SCW_API_URL = handle.api_url
+  changed.SCW_S3_ENDPOINT, changed.SCW_S3_USE_PATH_STYLE = handle.s3_url, "true"
+  return changed
+end
+
+--- Starts the emulator under .scwlua/ beside the current directory, with a key for the state there.
+function methods:start_emulator()
+  local core = require "core"
+  local ok, failure = core.directory_create(DIRECTORY)
+  if not ok then return nil, errors.wrap(failure, "cannot make " .. DIRECTORY) end
+  local handle, err = require("scw.emulator").start({
+    host = "127.0.0.1", port = 0, s3_port = 0, data = DIRECTORY .. "/emulator.db", speed = DEMO_SPEED,
+  })
+  if not handle then return nil, errors.wrap(err, "cannot start the emulator") end
+  self.emulator = handle
+  self.environment = emulated(self.environment, handle)
+  if not self.environment.SCWLUA_STATE_PASSPHRASE and not self.environment.SCWLUA_STATE_KEY_FILE then
+    local path = DIRECTORY .. "/state.key"
+    if not core.file_stat(path) then
+      ok, failure = core.key_create(path)
+      if not ok then return nil, errors.wrap(failure, "cannot make a key for the state") end
+    end
+    self.environment.SCWLUA_STATE_KEY_FILE = path
+  end
+  self.console:note(text.emulator.started(handle.api_url))
+  return true
+end
+
+---@param context scw.Context
+---@return scw.Workspace|nil, scw.Error|nil
+function workspace.open(context)
+  local self = setmetatable({ options = context.options, environment = context.environment, console = context.console }, metatable)
+  if context.options.stack then
+    local ok, err = check_file(context.options.stack)
+    if not ok then return nil, err end
+  end
+  if context.options.emulator then
+    local ok, err = self:start_emulator()
+    if not ok then
+      self:close()
+      return nil, err
+    end
+  end
+  return self
+end
+
+--- The evaluated stack.
+---@return table|nil, scw.Error|nil
+function methods:stack()
+  if not self.loaded then
+    local config = {}
+    for _, assignment in ipairs(self.options.set or {}) do config[assignment.name] = assignment.value end
+    local loaded, err = require("scw.dsl").load(self.options.stack, {
+      environment = self.environment, config = config, config_file = self.options.config_file,
+    })
+    if not loaded then return nil, err end
+    self.loaded = loaded
+  end
+  return self.loaded
+end
+
+---@return table|nil, scw.Error|nil
+function methods:credentials()
+  if not self.known_credentials then
+    local found, err = require("scw.api.credentials").load({ environment = self.environment, profile = self.options.profile })
+    if not found then return nil, err end
+    for _, warning in ipairs(found.warnings or {}) do self.console:complain(text.warning(warning)) end
+    if found.secret_key then table.insert(self.console.secrets, found.secret_key) end
+    self.known_credentials = found
+  end
+  return self.known_credentials
+end
+
+--- Ends what was started.
+function methods:close()
+  if self.emulator then
+    self.emulator:close()
+    self.emulator = nil
+  end
+end
+
+return workspace
