@@ -21,8 +21,10 @@ struct engine;
   part(store) \
   part(http) \
   part(retry) \
-  part(graph) \
-  part(file)
+  part(file) \
+  part(sigv4) \
+  part(xml) \
+  part(s3)
 /* clang-format on */
 
 #define API_DECLARE(noun) void api_open_##noun(lua_State *L);
