@@ -4,13 +4,6 @@ local normal = require "scw.schema.normal"
 
 local complete = {}
 
-local function copy(value)
-  if type(value) ~= "table" or deferred.describe(value) then return value end
-  local result = setmetatable({}, getmetatable(value))
-  for name, part in next, value do result[name] = copy(part) end
-  return result
-end
-
 local value_of
 
 local function object_of(field, value)
@@ -20,7 +13,7 @@ local function object_of(field, value)
     result[name] = inner and value_of(inner, part) or part
   end
   for name, inner in next, field.fields do
-    if result[name] == nil and inner.default ~= nil then result[name] = copy(inner.default) end
+    if result[name] == nil and inner.default ~= nil then result[name] = value_of(inner, inner.default) end
   end
   return result
 end
@@ -30,7 +23,7 @@ value_of = function(field, value)
   if type(value) == "table" and deferred.describe(value) then return value end
   if kind == "duration" then return normal.duration(value) end
   if kind == "size" then return normal.size(value) end
-  if kind == "ref" then return normal.id(value) end
+  if kind == "ref" then return normal.ref(field, value) end
   if kind == "int" and math.type(value) == "float" then return math.tointeger(value) or value end
   if field.normalise then return normal.named[field.normalise](value) end
   if type(value) ~= "table" then return value end
@@ -56,7 +49,7 @@ function complete.fields(type, fields)
     if value ~= nil then
       result[name] = value_of(field, value)
     elseif field.default ~= nil then
-      result[name] = copy(field.default)
+      result[name] = value_of(field, field.default)
     end
   end
   return result

@@ -48,7 +48,8 @@ local compare
 --- A map is compared name by name. Of a secret map only names are known for sure: values go by their fingerprints.
 local function compare_map(out, top, field, path, desired, prior, actual)
   desired, prior, actual = desired or {}, prior or {}, actual or {}
-  for _, name in ipairs(sorted_names(desired, actual)) do
+  local known = field.additional and prior or actual
+  for _, name in ipairs(sorted_names(desired, known)) do
     local new, old = desired[name], actual[name]
     local inner = path .. "." .. name
     if not field.secret then
@@ -68,6 +69,18 @@ local function compare_object(out, top, field, path, desired, prior, actual)
   end
 end
 
+--- Every element of `part` is in `whole`.
+local function is_within(field, part, whole)
+  for _, element in ipairs(part or {}) do
+    local found = false
+    for _, other in ipairs(whole or {}) do
+      if equal.values(field.of, element, other) then found = true break end
+    end
+    if not found then return false end
+  end
+  return true
+end
+
 local function is_plain_table(value)
   return type(value) == "table" and not deferred.describe(value)
 end
@@ -85,7 +98,12 @@ compare = function(out, top, field, path, desired, prior, actual)
   if field.kind == "object" and is_plain_table(desired) and is_plain_table(actual) then
     return compare_object(out, top, field, path, desired, type(prior) == "table" and prior or nil, actual)
   end
-  if not equal.values(field, desired, actual) then add(out, top, field, path, actual, desired) end
+  if field.additional and is_plain_table(desired) and is_plain_table(actual) then
+    if is_within(field, desired, actual) and is_within(field, prior, desired) then return end
+  elseif equal.values(field, desired, actual) then
+    return
+  end
+  add(out, top, field, path, actual, desired)
 end
 
 --- Whether the service shows the field; others are compared with what was asked for last time.

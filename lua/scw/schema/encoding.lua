@@ -13,6 +13,7 @@ end
 
 --- What says "nothing" in a body.
 local function nothing(field)
+  if field.clear ~= nil then return field.clear end
   local kind = field.kind
   if kind == "str" or kind == "ref" then return "" end
   if kind == "list" or kind == "set" then return json.array {} end
@@ -77,7 +78,7 @@ function encoders.size(field, value)
 end
 
 function encoders.duration(_, value) return normal.duration(value) end
-function encoders.ref(_, value) return normal.id(value) end
+function encoders.ref(field, value) return normal.ref(field, value) end
 
 function encoders.str(field, value)
   if field.encoding == "base64" then return core.base64(value) end
@@ -109,7 +110,10 @@ end
 
 function decoders.list(field, value)
   local result = {}
-  for index, element in ipairs(value) do result[index] = decode(field.of, element) end
+  for _, element in ipairs(value) do
+    for _, name in ipairs(field.pick or {}) do element = type(element) == "table" and element[name] or nil end
+    if not encoding.is_null(element) then result[#result + 1] = decode(field.of, element) end
+  end
   return result
 end
 decoders.set = decoders.list
@@ -157,6 +161,20 @@ decode = function(field, value)
   local decoder = decoders[field.kind]
   if decoder then return decoder(field, value) end
   return value
+end
+
+--- How a value of a body looks in answers: elements that are picked out of objects go back into them.
+---@param field scw.schema.Field
+---@param value any
+---@return any
+function encoding.stored(field, value)
+  if not field.pick or type(value) ~= "table" then return value end
+  local result = {}
+  for index, element in ipairs(value) do
+    for position = #field.pick, 1, -1 do element = { [field.pick[position]] = element } end
+    result[index] = element
+  end
+  return json.array(result)
 end
 
 encoding.encode, encoding.decode = encode, decode

@@ -30,7 +30,10 @@ local difference = require "scw.schema.difference"
 ---@field attribute? string of a ref: which attribute of the handle it takes ("id")
 ---@field pairs? { [1]: string, [2]: string } of a map: travels as a list of objects with these two names
 ---@field keep? boolean of a secret map: an update sends "" for values that stay
----@field members? table of a set: { add = {method, path, body}, remove = {method, path}, id = "id" }: one call per change
+---@field additional? boolean of a set or map: the service adds elements of its own
+---@field pick? string[] of a list or set: answers hold objects, the element is the value at this path
+---@field clear? any what an update sends when the field is no longer set
+---@field otherwise? string[] of an output: second place to look
 ---@field once? boolean of an output: only in the answer to the creation
 ---@field fetch? string of a secret output: path that gives it, read only while applying
 ---@field placement? boolean region, zone, project, organization: part of the record's place
@@ -42,6 +45,19 @@ local difference = require "scw.schema.difference"
 ---@field body? table constant body
 ---@field retry? { status: integer, message?: string }[] answers that settle by themselves
 
+---@class scw.schema.Action
+---@field name string what the `update` of fields names
+---@field method string
+---@field path string
+---@field body? table constant part
+---@field each? boolean one call per field, each followed by a wait until ready
+---@field order? string[] of the fields, with `each`
+---@field on? string a switch: path to call when the field became true …
+---@field off? string … and when it became false
+---@field add? scw.schema.Call members: one call per new element ("{member}" in its body) …
+---@field remove? scw.schema.Call … and one per element that goes ("{member}" in its path)
+---@field member_id? string name of the identifier in a member's answer
+
 ---@class scw.schema.Api
 ---@field path string collection
 ---@field item string one resource
@@ -51,7 +67,7 @@ local difference = require "scw.schema.difference"
 ---@field update scw.schema.Call|false
 ---@field read scw.schema.Call|"list"|"whole" whole: the list itself is the resource (a set of rules)
 ---@field delete scw.schema.Call|false
----@field parts { path: string, query: table, field: string }[] further lists that belong to the answer
+---@field parts { path: string, query: table, field: string }[] further lists that belong to the answer, under `field`
 
 ---@class scw.schema.Type
 ---@field name string
@@ -64,13 +80,15 @@ local difference = require "scw.schema.difference"
 ---@field order string[] names of `fields`, sorted
 ---@field outputs table<string, scw.schema.Field>
 ---@field output_order string[]
----@field actions { name: string, method: string, path: string, each?: boolean, order?: string[], carry?: string[] }[]
+---@field actions scw.schema.Action[] special update calls, in the order they are made
 ---@field ready? { field: string, ok: string[], failed: string[], reason?: string, timeout: string, poll: string, expected: string }
----@field gone { field?: string, values?: string[], timeout: string, poll: string } tombstone: field in values, or just set
+---@field gone { field?: string, values?: any[], timeout: string, poll: string, linger?: string } tombstone: field in values, or
+---set at all; `linger`: how long a deletion still waits for the real end
 ---@field serial? string calls with the same value of this field run one at a time ("id": of the resource itself)
 ---@field settle? string ref field whose resource has to be ready again after each call
 ---@field stop? table what to end before a delete: { list, states, action }
 ---@field identity string[] fields that name it among its siblings, for adoption
+---@field ambiguous? boolean siblings may be alike: one is only found by its identity and the time it was made
 ---@field holds_data? boolean replacement and deletion lose data
 ---@field create_first? boolean a replacement is made before the old one goes
 ---@field rules { [1]: string, [2]: fun(fields: table): boolean }[]

@@ -100,6 +100,15 @@ function normal.id(value)
   return value:match("^%l%l%-%l%l%l+/(.+)$") or value:match("^%l%l%-%l%l%l+%-%d+/(.+)$") or value
 end
 
+--- What a ref field holds: the bare id, or the last part of it when the field takes another attribute (a name).
+---@param field scw.schema.Field
+---@param value any
+---@return any
+function normal.ref(field, value)
+  if field.attribute == "id" or type(value) ~= "string" then return normal.id(value) end
+  return value:match("[^/]*$")
+end
+
 --- The normalisations a field may name.
 normal.named = {
   lower = function(value) return type(value) == "string" and value:lower() or value end,

@@ -11,7 +11,7 @@ local TYPE_WORDS = {
   name = true, summary = true, product = true, locality = true, scope = true, api = true, fields = true, outputs = true,
   actions = true, ready = true, gone = true, serial = true, settle = true, stop = true, identity = true, holds_data = true,
   create_first = true, rules = true, one_of = true, permissions = true, import_id = true, driver = true, eventual = true,
-  doc = true, tombstone = true,
+  doc = true, ambiguous = true,
 }
 
 local function sorted_keys(map)
@@ -39,7 +39,8 @@ local function wire_of(field)
     if type(given) == "table" and given[verb] ~= nil then path = given[verb] end
     if verb == "create" and field.after_create then path = false end
     if verb == "update" and field.create_only then path = false end
-    if verb == "read" and (field.create_only or field.secret and field.kind ~= "map" and not field.is_output) then path = false end
+    local hidden = field.create_only or field.secret and field.kind ~= "map" and not field.is_output
+    if verb == "read" and hidden then path = false end
     wire[verb] = path and split(path)
   end
   return wire
@@ -64,6 +65,7 @@ field_of = function(name, declared, is_output)
   local field = {}
   for option, value in next, declared do field[option] = value end
   field.name, field.is_output = name, is_output or nil
+  field.otherwise, field.pick = field.otherwise and split(field.otherwise), field.pick and split(field.pick)
   field.wire = wire_of(field)
   if field.kind == "list" or field.kind == "set" or field.kind == "map" then
     field.of = element_of(field.of or "str")
@@ -127,6 +129,20 @@ local function api_of(object, given)
   return api
 end
 
+local function action_of(api, declared)
+  local action = { method = "POST" }
+  for name, value in next, declared do action[name] = value end
+  local function full(path) return path and (path:gsub("{item}", function() return api.item end)) end
+  action.path, action.on, action.off = full(action.path), full(action.on), full(action.off)
+  for _, name in ipairs { "add", "remove" } do
+    local call = action[name]
+    if call then
+      action[name] = { method = call.method or (name == "add" and "POST" or "DELETE"), path = full(call.path), body = call.body }
+    end
+  end
+  return action
+end
+
 local function with_waits(given)
   if not given then return nil end
   local wait = {}
@@ -146,9 +162,10 @@ function shape.type(declaration)
     name = declaration.name, summary = declaration.summary, doc = declaration.doc, product = declaration.product,
     locality = declaration.locality or "region", scope = declaration.scope or "parent", serial = declaration.serial,
     settle = declaration.settle, stop = declaration.stop, holds_data = declaration.holds_data,
-    create_first = declaration.create_first, driver = declaration.driver, eventual = declaration.eventual,
+    create_first = declaration.create_first,
+    ambiguous = declaration.ambiguous, driver = declaration.driver, eventual = declaration.eventual,
     identity = declaration.identity or {}, rules = declaration.rules or {}, one_of = declaration.one_of or {},
-    actions = declaration.actions or {}, permissions = declaration.permissions or { refresh = {}, apply = {} },
+    actions = {}, permissions = declaration.permissions or { refresh = {}, apply = {} },
     ready = with_waits(declaration.ready), gone = with_waits(declaration.gone or {}),
   }
   local fields = {}
@@ -157,6 +174,7 @@ function shape.type(declaration)
   object.fields, object.order = fields_of(fields)
   object.outputs, object.output_order = fields_of(declaration.outputs or {}, true)
   object.api = api_of(object, declaration.api)
+  for index, action in ipairs(declaration.actions or {}) do object.actions[index] = action_of(object.api, action) end
   local locality = object.locality ~= "global" and "{" .. object.locality .. "}/" or ""
   object.import_id = declaration.import_id or locality .. "{id}"
   for _, name in ipairs(object.identity) do

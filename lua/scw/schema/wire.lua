@@ -1,5 +1,6 @@
 --- Between the fields of a type and the bodies of the service: bodies to send, answers to read, paths to call.
 local core = require "core"
+local json = require "scw.json"
 local complete = require "scw.schema.complete"
 local deferred = require "scw.schema.deferred"
 local encoding = require "scw.schema.encoding"
@@ -49,6 +50,15 @@ function wire.path(template, scope)
   end))
 end
 
+--- A name in a template: "{name}", or "{rules.ip}" for the list of that part of every element.
+local function named(scope, name)
+  local list, part = name:match("^([%w_]+)%.([%w_]+)$")
+  if not list then return scope[name] end
+  local result = {}
+  for index, element in ipairs(scope[list] or {}) do result[index] = element[part] end
+  return json.array(result)
+end
+
 --- Fills the templates of a query or constant body; a text that is one template keeps the kind of its value.
 ---@param values table
 ---@param scope table
@@ -57,8 +67,8 @@ function wire.fill(values, scope)
   local result = {}
   for name, value in next, values do
     if type(value) == "string" then
-      local whole = value:match("^{([%w_]+)}$")
-      if whole then result[name] = scope[whole] else
+      local whole = value:match("^{([%w_.]+)}$")
+      if whole then result[name] = named(scope, whole) else
         result[name] = value:gsub("{([%w_]+)}", function(part) return tostring(scope[part] or "") end)
       end
     elseif type(value) == "table" and next(value) ~= nil then
@@ -108,7 +118,7 @@ function wire.scope(object, place, values, id)
   local scope = {}
   for name, value in next, place or {} do scope[name] = value end
   for name, value in next, values or {} do
-    if type(value) ~= "table" then scope[name] = value end
+    scope[name] = value
   end
   if id then
     for name, value in next, wire.id_parts(object, id) do scope[name] = value end
@@ -168,7 +178,20 @@ end
 
 ---@class scw.schema.Update
 ---@field body table|nil of the ordinary update call; nil when it has nothing to say
----@field actions { action: table, field: scw.schema.Field, body: table }[] further calls, in the order of the type
+---@field actions { action: scw.schema.Action, field: scw.schema.Field, value: any, body: table }[] further calls, in the type's order
+
+--- Of fields that exclude each other, the new one replaces the old one without being told.
+local function has_sibling(object, values, wanted)
+  for _, group in ipairs(object.one_of) do
+    local belongs, set = false, false
+    for _, name in ipairs(group) do
+      belongs = belongs or name == wanted
+      set = set or (name ~= wanted and values[name] ~= nil)
+    end
+    if belongs and set then return true end
+  end
+  return false
+end
 
 --- What to send so that the changes happen.
 ---@param object scw.schema.Type
@@ -187,7 +210,7 @@ function wire.update(object, values, changes)
       if field.update then
         by_action[field.update] = by_action[field.update] or {}
         by_action[field.update][field.name] = { field = field, value = value }
-      elseif field.wire.update then
+      elseif field.wire.update and not (value == nil and has_sibling(object, values, field.name)) then
         body = body or {}
         put(body, field.wire.update, encoding.encode(field, value, "update"))
       end
@@ -230,6 +253,7 @@ local function read_fields(fields, order, answer)
     local field = fields[name]
     if field.wire.read then
       local value = get(answer, field.wire.read)
+      if value == nil and field.otherwise then value = get(answer, field.otherwise) end
       if value ~= nil then result[name] = complete.value(field, encoding.decode(field, value)) end
     end
   end
@@ -265,7 +289,7 @@ function wire.store(object, verb, body, stored)
     local field = object.fields[name]
     if field.wire[verb] and field.wire.read then
       local value = get(body, field.wire[verb])
-      if value ~= nil then put(stored, field.wire.read, value) end
+      if value ~= nil then put(stored, field.wire.read, encoding.stored(field, value)) end
     end
   end
   return stored

@@ -5,6 +5,7 @@ local words = {}
 words.common = {
   doc = true, required = true, default = true, replace = true, secret = true, secret_twin = true, wire = true, update = true,
   computed = true, after_create = true, local_only = true, create_only = true, normalise = true, once = true, fetch = true,
+  clear = true, otherwise = true,
 }
 
 --- Options particular to a kind.
@@ -14,9 +15,10 @@ words.particular = {
   int = { min = true, max = true, soft_min = true, soft_max = true, multiple = true },
   float = { min = true, max = true },
   bool = {},
-  list = { of = true, min = true, max = true, members = true },
-  set = { of = true, min = true, max = true, members = true },
-  map = { of = true, pairs = true, keep = true, key_max = true, value_max = true, max = true, reserved = true },
+  list = { of = true, min = true, max = true, pick = true },
+  set = { of = true, min = true, max = true, pick = true, additional = true },
+  map = { of = true, pairs = true, keep = true, key_max = true, value_max = true, max = true, reserved = true,
+    additional = true },
   object = { fields = true, one_of = true, fill = true },
   ref = { to = true, attribute = true, format = true },
   any = {},

@@ -23,7 +23,7 @@ return schema.type {
   },
 
   ready = { field = "status", ok = { "ready" }, failed = { "error", "locked" }, reason = "status_message" },
-  gone = { field = "status", values = { "deleting" } },
+  gone = { field = "status", values = { "deleting" }, linger = "60s" },
   identity = { "name" },
   holds_data = true,
   permissions = { refresh = { "ContainerRegistryReadOnly" }, apply = { "ContainerRegistryFullAccess" } },

@@ -1,0 +1,86 @@
+local schema = require "scw.schema"
+
+return schema.type {
+  name = "rdb_instance",
+  summary = "A managed PostgreSQL or MySQL server.",
+  scope = "project",
+  api = {
+    path = "/rdb/v1/regions/{region}/instances",
+    list = { field = "instances" },
+  },
+
+  fields = {
+    name = schema.str { required = true, min = 1 },
+    engine = schema.str { required = true, replace = true, pattern = "^%a+%-%d+$", doc = "Such as PostgreSQL-17." },
+    node_type = schema.str { required = true, normalise = "lower", update = "upgrade", doc = "Such as DB-DEV-S." },
+    high_availability = schema.bool { default = false, replace = "off", update = "upgrade",
+      wire = { "is_ha_cluster", update = "enable_ha" }, doc = "A standby in the same zone. Cannot be turned off again." },
+    volume_type = schema.str { enum = { "lssd", "sbs_5k", "sbs_15k" }, default = "lssd", update = "upgrade",
+      wire = { "volume_type", read = "volume.type" }, doc = "Local disk, or block storage with 5k or 15k operations a second." },
+    volume_size = schema.size { computed = true, replace = "decrease", update = "upgrade", multiple = "5GB",
+      wire = { "volume_size", read = "volume.size" }, doc = "Only grows. Given by the node type with lssd." },
+    user_name = schema.str { required = true, replace = true, wire = { read = false, update = false }, doc = "First user." },
+    password = schema.str { required = true, secret = true, update = "password", format = "password" },
+    endpoints = schema.set { wire = { "init_endpoints", update = false, read = "endpoints" }, computed = true,
+      update = "endpoints", doc = "None given: a public one, open to the world. Only private ones given: no public one.",
+      of = schema.object { one_of = { "load_balancer", "private_network" }, fields = {
+        load_balancer = schema.object { doc = "A public address: `{}`." },
+        private_network = schema.object { fill = { wire = "ipam_config", value = {}, unless = "service_ip" }, fields = {
+          network = schema.ref { to = "private_network", wire = "private_network_id", required = true },
+          service_ip = schema.str { format = "cidr", computed = true, doc = "Static address: not routable in the VPC." },
+        } },
+      } } },
+    init_settings = schema.map { of = "string", pairs = { "name", "value" }, default = {}, replace = true,
+      doc = "Settings only read when the server is made." },
+    settings = schema.map { of = "string", pairs = { "name", "value" }, computed = true, additional = true,
+      after_create = true, update = "settings", doc = "Engine settings, such as max_connections." },
+    backup_disabled = schema.bool { default = false,
+      wire = { "disable_backup", update = "is_backup_schedule_disabled", read = "backup_schedule.disabled" } },
+    backup_frequency = schema.int { default = 24, min = 1, after_create = true, doc = "Hours between two backups.",
+      wire = { update = "backup_schedule_frequency", read = "backup_schedule.frequency" } },
+    backup_retention = schema.int { default = 7, min = 1, soft_max = 365, after_create = true, doc = "Days backups are kept.",
+      wire = { update = "backup_schedule_retention", read = "backup_schedule.retention" } },
+    backup_same_region = schema.bool { default = false },
+    logs_policy = schema.object { computed = true, after_create = true, doc = "How long logs stay on the disk.", fields = {
+      max_age_retention = schema.int { min = 1, computed = true, doc = "Days." },
+      total_disk_retention = schema.size { computed = true },
+    } },
+    encryption = schema.bool { default = false, replace = "off", update = "upgrade",
+      wire = { "encryption.enabled", update = "enable_encryption" }, doc = "At rest. Cannot be turned off again." },
+    tags = schema.set { of = "string", default = {} },
+  },
+  actions = {
+    { name = "upgrade", path = "{item}/upgrade", each = true,
+      order = { "node_type", "volume_type", "volume_size", "high_availability", "encryption" } },
+    { name = "endpoints", member_id = "id",
+      add = { path = "{item}/endpoints", body = { endpoint_spec = "{member}" } },
+      remove = { path = "/rdb/v1/regions/{region}/endpoints/{member}" } },
+    { name = "settings", method = "PUT", path = "{item}/settings" },
+    { name = "password", method = "PATCH", path = "{item}/users/{user_name}" },
+  },
+
+  outputs = {
+    status = schema.str { doc = "ready, disk_full, error, locked, or a passing state." },
+    ip = schema.str { wire = "endpoints[private_network].ip", otherwise = "endpoints[load_balancer].ip",
+      doc = "Private address, or the public one." },
+    port = schema.int { wire = "endpoints[private_network].port", otherwise = "endpoints[load_balancer].port" },
+    public_ip = schema.str { wire = "endpoints[load_balancer].ip" },
+    public_port = schema.int { wire = "endpoints[load_balancer].port" },
+  },
+
+  ready = {
+    field = "status", ok = { "ready" }, failed = { "error", "locked", "disk_full" },
+    timeout = "60m", poll = "15s", expected = "10s",
+  },
+  gone = { timeout = "30m", poll = "10s" },
+  serial = "id",
+  identity = { "name" },
+  holds_data = true,
+  create_first = true,
+  rules = {
+    { "volume_size cannot be chosen with lssd: the node type gives it", path = "volume_size",
+      function(c) return c.volume_type ~= "lssd" or c.volume_size == nil end },
+  },
+  permissions = { refresh = { "RelationalDatabasesReadOnly" },
+    apply = { "RelationalDatabasesFullAccess", "PrivateNetworksReadOnly", "IPAMReadOnly" } },
+}
