@@ -1,0 +1,108 @@
+--- Lists: filters, order and pages as the services understand them.
+local answer = require "scw.emulator.answer"
+local json = require "scw.json"
+
+local listing = {}
+
+local PAGE_SIZE, MAX_PAGE_SIZE = 20, 100
+local NOT_FILTERS = { page = true, page_size = true, order_by = true, organization_id = true, with_details = true }
+
+local function number_of(query, name, default, max)
+  local text = query[name]
+  if text == nil or text == "" then return default end
+  local number = math.tointeger(tonumber(text))
+  if not number or number < 0 then answer.refuse(answer.invalid_argument(name, "format", "must be a positive number")) end
+  if number == 0 then return default end
+  return math.min(number, max)
+end
+
+local function as_list(value)
+  if type(value) ~= "table" then return { value } end
+  return value
+end
+
+local function has_all(list, wanted)
+  local present = {}
+  for _, value in ipairs(type(list) == "table" and list or {}) do present[value] = true end
+  for _, value in ipairs(wanted) do
+    if not present[value] then return false end
+  end
+  return true
+end
+
+local function is_one(value, wanted)
+  for _, text in ipairs(wanted) do
+    if tostring(value) == text then return true end
+  end
+  return false
+end
+
+--- A filter by the name of a query parameter; nil when it filters nothing.
+local function filter_of(name, value, own)
+  if own[name] then return function(record) return own[name](record, value) end end
+  if own[name] == false or NOT_FILTERS[name] or value == "" then return nil end
+  if name == "name" then
+    return function(record) return tostring(record.body.name or ""):find(value, 1, true) ~= nil end
+  end
+  local wanted = as_list(value)
+  if name == "tags" then return function(record) return has_all(record.body.tags, wanted) end end
+  if wanted[1]:find("^unknown_") then return nil end
+  local plural = name:match("^(.*_id)s$")
+  return function(record)
+    local present = record.body[name]
+    if present == nil and plural then present = record.body[plural] end
+    if present == nil then return true end
+    if json.is_array(present) then return has_all(present, wanted) end
+    return is_one(present, wanted)
+  end
+end
+
+local function filters_of(query, own)
+  local names, filters = {}, {}
+  for name in next, query do names[#names + 1] = name end
+  table.sort(names)
+  for _, name in ipairs(names) do filters[#filters + 1] = filter_of(name, query[name], own) end
+  return filters
+end
+
+local function passes(record, filters)
+  for _, filter in ipairs(filters) do
+    if not filter(record) then return false end
+  end
+  return true
+end
+
+--- Sorts by "created_at_asc", "name_desc" and the like; what is equal keeps the order of creation.
+local function sort(records, order_by)
+  local field, direction = (order_by or "created_at_asc"):match("^(.-)_(%a+)$")
+  if not field or (direction ~= "asc" and direction ~= "desc") then field, direction = "created_at", "asc" end
+  if field == "created_at" and direction == "asc" then return end
+  local descending = direction == "desc"
+  table.sort(records, function(a, b)
+    local left, right = a.body[field], b.body[field]
+    if left == right or type(left) ~= type(right) or type(left) == "table" then left, right = a.sequence, b.sequence end
+    if descending then left, right = right, left end
+    return left < right
+  end)
+end
+
+--- The records of one page and how many fit in all.
+---@param each fun(): scw.emulator.Record|nil every candidate in the order of creation
+---@param query table<string, string|string[]>
+---@param own? table<string, fun(record: table, value: any): boolean> filters of this list; false: not a filter
+---@param default_size? integer
+---@return scw.emulator.Record[] page
+---@return integer total
+function listing.page(each, query, own, default_size)
+  local filters, found = filters_of(query, own or {}), {}
+  for record in each do
+    if passes(record, filters) then found[#found + 1] = record end
+  end
+  sort(found, query.order_by)
+  local size = number_of(query, "page_size", default_size or PAGE_SIZE, MAX_PAGE_SIZE)
+  local first = (number_of(query, "page", 1, math.maxinteger // MAX_PAGE_SIZE) - 1) * size
+  local page = table.move(found, first + 1, math.min(first + size, #found), 1, {})
+  return page, #found
+end
+
+return listing

@@ -1,0 +1,448 @@
+--- One kind of resource behind its paths: create, list, read, update, delete, and what passes in between.
+---
+--- A behaviour file declares a resource in this vocabulary. What its type (scw.types) says need not be said again:
+---
+---   kind       name of the type; also the name in the statistics
+---   path       collection, item   one resource (path .. "/{id}")      from the type
+---   list       name of the array in a list answer                     from the type
+---   fields     what bodies hold, by wire name: "str", or { kind =, required =, default =, enum =, create =, update =,
+---              hidden = }; `false` takes a field of the type out      added to the type's
+---   body       what an answer holds besides: a table of constants, or function(call, values) -> table
+---   noun       `resource` of a 404; or missing = function(id) -> answer
+---   parent     { kind =, field = "namespace_id", ready = true }: must exist (404) and be ready (409);
+---              children go with it unless keep = true
+---   unique     { fields }: 409 already_exists when another one in the same scope (`within`: a field, default the
+---              project and region) has the same
+---   status     { creating = {"creating", 5}, updating = {"updating", 5}, deleting = {"deleting", 5}, ready = "ready",
+---              field = "status" }: words and virtual seconds; a change while passing is refused with 409
+---   update     "PATCH" | "PUT" | false, delete "object" (200, with the object) | "empty" (204) | false,
+---              create = false, read = false
+---   filters    own filters of the list, page_size its default
+---   owner      "project" (default) | "organization" | "parent": which owner ids an answer shows
+---   before     function(call), ahead of every call
+---   hooks      prepare(call, values), created(call, record), patched(call, record, values, before),
+---              removing(call, record), removed(emulator, record), view(call, record, body), settled(emulator, record, step)
+---   actions    { ["POST redeploy"] = function(call, record) -> answer | nil (the object) } below the item
+---   routes     { ["GET /any/path/{x}"] = function(call) -> answer }
+local answer = require "scw.emulator.answer"
+local catalogue = require "scw.schema.catalogue"
+local core = require "core"
+local json = require "scw.json"
+local listing = require "scw.emulator.listing"
+local model = require "scw.emulator.model"
+
+local resource = {}
+
+local UUID = "^%x%x%x%x%x%x%x%x%-%x%x%x%x%-%x%x%x%x%-%x%x%x%x%-%x%x%x%x%x%x%x%x%x%x%x%x$"
+
+---@class scw.emulator.Resource
+local methods = {}
+local metatable = { __index = methods }
+
+---@return boolean
+function resource.is_uuid(text)
+  return type(text) == "string" and text:find(UUID) ~= nil
+end
+
+-- Passing from one state to the next ----------------------------------------------------------------------------------
+
+--- Applies what the clock made due. Returns the record, nil when it went away.
+---@param record scw.emulator.Record
+---@return scw.emulator.Record|nil
+function methods:settle(record)
+  local steps = record.steps
+  if not steps then return record end
+  local now = self.emulator.clock:now()
+  while steps[1] and steps[1].at <= now do
+    local step = table.remove(steps, 1)
+    if step.remove then
+      self:remove(record)
+      return nil
+    end
+    for name, value in next, step.set or {} do record.body[name] = value end
+    if not step.quiet then record.body.updated_at = self.emulator.clock:timestamp(step.at) end
+    if self.hooks.settled then self.hooks.settled(self.emulator, record, step) end
+    self.collection:put(record)
+  end
+  if #steps == 0 then record.steps = nil end
+  if not record.steps then self.passing[record.id] = nil end
+  return record
+end
+
+--- Plans what happens to a record: { after = seconds, set = {…} | remove = true, quiet = no new updated_at }.
+--- Replaces what was planned before.
+---@param record scw.emulator.Record
+---@param steps table[]
+function methods:plan(record, steps)
+  local total = 0
+  record.steps = {}
+  for index, step in ipairs(steps) do
+    total = total + step.after
+    step.at = self.emulator.clock:after(total)
+    record.steps[index] = step
+  end
+  self.passing[record.id] = record
+  self.collection:put(record)
+end
+
+local function settle_all(self)
+  local ids = {}
+  for id in next, self.passing do ids[#ids + 1] = id end
+  for _, id in ipairs(ids) do
+    local record = self.passing[id]
+    if record then self:settle(record) end
+  end
+end
+
+--- Ends a record at once, and what hangs on it.
+function methods:remove(record)
+  self.passing[record.id] = nil
+  self.collection:remove(record.id)
+  for _, child in ipairs(self.children) do
+    if not child.parent.keep then
+      for _, other in ipairs(child.collection:by(child.parent.field, record.id)) do child:remove(other) end
+    end
+  end
+  if self.hooks.removed then self.hooks.removed(self.emulator, record) end
+end
+
+--- The record as of now, nil when there is none.
+---@param id string
+function methods:get(id)
+  local record = id and self.collection:get(id)
+  return record and self:settle(record)
+end
+
+--- Every record as of now.
+function methods:each()
+  settle_all(self)
+  return self.collection:each()
+end
+
+--- The records whose body has this value at this path.
+function methods:by(path, value)
+  settle_all(self)
+  return self.collection:by(path, value)
+end
+
+-- Answers ---------------------------------------------------------------------------------------------------------------
+
+---@param id string
+function methods:absent(id)
+  if self.missing then return self.missing(id) end
+  return answer.not_found(self.noun, id)
+end
+
+--- The record, or the call ends with this resource's 404.
+function methods:need(id)
+  local record = self:get(id)
+  if not record then answer.refuse(self:absent(id)) end
+  return record
+end
+
+--- What is answered for a record.
+function methods:show(call, record)
+  local body = {}
+  for name, value in next, record.body do
+    local field = self.fields[name]
+    if not (field and field.hidden) then body[name] = value end
+  end
+  if self.hooks.view then body = self.hooks.view(call, record, body) or body end
+  return body
+end
+
+--- Refuses while the record passes from one state to the next.
+function methods:refuse_passing(record)
+  local status = self.status
+  if status and record.steps and self.busy[record.body[status.field]] then
+    answer.refuse(answer.transient(self.noun, record.id, record.body[status.field]))
+  end
+end
+
+-- Calls -----------------------------------------------------------------------------------------------------------------
+
+local function parent_of(self, call, values)
+  local parent = self.parent
+  if not parent then return nil end
+  local id = call.parameters[parent.parameter or parent.field] or values[parent.field]
+  local above = self.emulator.resources[parent.kind]
+  local record = above:need(id)
+  values[parent.field] = record.id
+  if parent.ready then above:refuse_passing(record) end
+  return record
+end
+
+local function owners(self, call, values, parent)
+  if self.owner == "none" then return end
+  local from = parent and parent.body or call.body
+  local project = from.project_id
+  if self.owner ~= "organization" then
+    if project == nil or project == json.null or project == "" then project = self.emulator.project_id end
+    if not resource.is_uuid(project) then
+      answer.refuse(answer.invalid_argument("project_id", "format", "must be a valid UUID"))
+    end
+    values.project_id = project
+  end
+  local organization = from.organization_id
+  if type(organization) ~= "string" or organization == "" then
+    organization = self.emulator:organization_of(project)
+  end
+  values.organization_id = organization
+end
+
+local function scope_of(self, body)
+  return body[self.within or "project_id"]
+end
+
+local function refuse_twin(self, values, region)
+  if not self.unique then return end
+  for _, other in ipairs(self:by(self.unique[1], values[self.unique[1]])) do
+    local same = scope_of(self, other.body) == scope_of(self, values) and other.body.region == region
+    for _, name in ipairs(self.unique) do same = same and other.body[name] == values[name] end
+    if same then answer.refuse(answer.exists(self.noun, other.id, "name is already used")) end
+  end
+end
+
+local function merge(target, source)
+  for name, value in next, source do
+    if target[name] == nil then target[name] = value end
+  end
+end
+
+--- Starts the passing state of a verb: its word now, the ready word after its seconds.
+function methods:begin(record, verb)
+  local status = self.status
+  local passing = status and status[verb]
+  if not passing then return end
+  record.body[status.field] = passing[1]
+  local last = verb == "deleting" and { after = passing[2], remove = true }
+    or { after = passing[2], set = { [status.field] = status.ready } }
+  self:plan(record, { last })
+end
+
+--- Makes a record without any call: for what exists from the start, and for hooks.
+---@param body table complete
+---@param extra? table further keys of the record ({ builtin = true })
+function methods:insert(body, extra)
+  local record = { id = body.id or core.uuid(), body = body }
+  body.id = record.id
+  for name, value in next, extra or {} do record[name] = value end
+  self.collection:put(record)
+  return record
+end
+
+local function create(self, call)
+  model.check(self.fields, call.body, "create")
+  local values = model.values(self.fields, call.body, "create")
+  local parent = parent_of(self, call, values)
+  owners(self, call, values, parent)
+  if self.owner == "parent" then values.project_id, values.organization_id = nil, nil end
+  values.region, values.zone = call.parameters.region, call.parameters.zone
+  if self.hooks.prepare then self.hooks.prepare(call, values) end
+  refuse_twin(self, values, values.region)
+  model.complete(self.fields, values)
+  local extra = type(self.body) == "function" and self.body(call, values) or model.copy(self.body or {})
+  merge(values, extra)
+  local now = self.emulator.clock:timestamp()
+  values.created_at, values.updated_at = values.created_at or now, values.updated_at or now
+  if self.untimed then values.created_at, values.updated_at = nil, nil end
+  local record = { id = values[self.id] or core.uuid(), body = values }
+  values[self.id] = record.id
+  self.collection:put(record)
+  self:begin(record, "creating")
+  local own = self.hooks.created and self.hooks.created(call, record)
+  self.collection:put(record)
+  if answer.is(own) then return own end
+  return answer.reply(200, self:show(call, record))
+end
+
+--- Is a record where the path of the call says? Bodies that do not tell their place are everywhere.
+local function is_here(call, record)
+  local region, zone = call.parameters.region, call.parameters.zone
+  local place = record.place or record.body
+  return (not region or place.region == nil or place.region == region) and (not zone or place.zone == nil or place.zone == zone)
+end
+
+local function list(self, call)
+  local parent = self.parent
+  local scope = parent and call.parameters[parent.parameter or parent.field]
+  if scope then
+    self.emulator.resources[parent.kind]:need(scope)
+  elseif parent and type(call.query[parent.field]) == "string" and not (self.filters and self.filters[parent.field]) then
+    scope = call.query[parent.field]
+  end
+  local each
+  if scope then
+    local found, at = self:by(parent.field, scope), 0
+    each = function()
+      at = at + 1
+      return found[at]
+    end
+  else
+    each = self:each()
+  end
+  local function here()
+    repeat
+      local record = each()
+      if not record or is_here(call, record) then return record end
+    until false
+  end
+  local page, total = listing.page(here, call.query, self.filters, self.page_size)
+  local shown = {}
+  for index, record in ipairs(page) do shown[index] = self:show(call, record) end
+  return answer.reply(200, { [self.list] = json.array(shown), total_count = total })
+end
+
+local function find(self, call)
+  local id = call.parameters.id
+  local record = self:get(id)
+  if not record or not is_here(call, record) then answer.refuse(self:absent(id)) end
+  return record
+end
+
+local function read(self, call)
+  return answer.reply(200, self:show(call, find(self, call)))
+end
+
+local function update(self, call)
+  local record = find(self, call)
+  model.check(self.fields, call.body, "update")
+  self:refuse_passing(record)
+  local values = model.values(self.fields, call.body, "update")
+  local before = {}
+  for name, value in next, record.body do before[name] = value end
+  if self.hooks.patching then self.hooks.patching(call, record, values) end
+  for name, value in next, values do record.body[name] = value end
+  record.body.updated_at = self.untimed and record.body.updated_at or self.emulator.clock:timestamp()
+  self:begin(record, "updating")
+  local own = self.hooks.patched and self.hooks.patched(call, record, values, before)
+  self.collection:put(record)
+  if answer.is(own) then return own end
+  return answer.reply(200, self:show(call, record))
+end
+
+local function mark_children(self, record)
+  for _, child in ipairs(self.children) do
+    if child.status and child.status.deleting and not child.parent.keep then
+      for _, other in ipairs(child.collection:by(child.parent.field, record.id)) do
+        other.body[child.status.field] = child.status.deleting[1]
+        child.collection:put(other)
+        mark_children(child, other)
+      end
+    end
+  end
+end
+
+local function delete(self, call)
+  local record = find(self, call)
+  self:refuse_passing(record)
+  if self.hooks.removing then
+    local own = self.hooks.removing(call, record)
+    if answer.is(own) then return own end
+  end
+  if self.status and self.status.deleting then
+    record.body.updated_at = self.untimed and record.body.updated_at or self.emulator.clock:timestamp()
+    self:begin(record, "deleting")
+    mark_children(self, record)
+    return answer.reply(200, self:show(call, record))
+  end
+  local shown = self.delete == "object" and self:show(call, record)
+  self:remove(record)
+  if shown then return answer.reply(200, shown) end
+  return answer.reply(204)
+end
+
+-- Declaring -------------------------------------------------------------------------------------------------------------
+
+local function add_routes(self, router)
+  local function add(verb, path, handler)
+    router:add(verb, path, function(call)
+      if self.before then self.before(call) end
+      return handler(self, call)
+    end)
+  end
+  if self.create ~= false then add("POST", self.path, create) end
+  if self.list then add("GET", self.list_path or self.path, list) end
+  if self.read ~= false then add("GET", self.item, read) end
+  if self.update then add(self.update, self.item, update) end
+  if self.delete then add("DELETE", self.item, delete) end
+  for key, action in next, self.actions or {} do
+    local verb, name = key:match("^(%S+) (%S+)$")
+    add(verb, self.item .. "/" .. name, function(_, call)
+      local record = find(self, call)
+      local own = action(call, record)
+      if answer.is(own) then return own end
+      return answer.reply(200, self:show(call, record))
+    end)
+  end
+  for key, handler in next, self.routes or {} do
+    local verb, path = key:match("^(%S+) (%S+)$")
+    router:add(verb, path, handler)
+  end
+end
+
+local function from_type(self, type)
+  local api = type.api
+  self.path = self.path or api.path
+  self.item = self.item or api.item
+  if self.list == nil then self.list = api.list and api.list.field or false end
+  if self.update == nil then self.update = api.update and api.update.method or false end
+  if self.id == nil and not api.id:find("{", 1, true) then self.id = api.id end
+end
+
+--- Puts a declared resource behind its paths.
+---@param emulator scw.emulator.Emulator
+---@param declaration table
+---@return scw.emulator.Resource
+function resource.install(emulator, declaration)
+  local self = setmetatable({}, metatable)
+  for name, value in next, declaration do self[name] = value end
+  local type = catalogue.get(declaration.type or declaration.kind)
+  if type and type.api then from_type(self, type) end
+  self.id, self.owner, self.hooks = self.id or "id", self.owner or "project", self.hooks or {}
+  if self.update == nil then self.update = "PATCH" end
+  if self.delete == nil then self.delete = "empty" end
+  self.item = self.item or self.path .. "/{id}"
+  self.fields = model.fields(type, declaration.fields)
+  for _, name in ipairs { "project_id", "organization_id", "region", "zone" } do self.fields[name] = nil end
+  if self.status then
+    self.status.field, self.status.ready = self.status.field or "status", self.status.ready or "ready"
+    self.busy = {}
+    for _, verb in ipairs { "creating", "updating", "deleting" } do
+      if self.status[verb] then self.busy[self.status[verb][1]] = true end
+    end
+    for _, word in ipairs(self.status.busy or {}) do self.busy[word] = true end
+  end
+  self.emulator, self.children, self.passing = emulator, {}, {}
+  self.collection = emulator.store:collection(self.kind)
+  emulator.resources[self.kind] = self
+  add_routes(self, emulator.router)
+  return self
+end
+
+--- Once everything is declared: makes it known to its parent.
+function methods:link()
+  if not self.parent then return end
+  local above = self.emulator.resources[self.parent.kind]
+  above.children[#above.children + 1] = self
+end
+
+--- After the memory was read or emptied: which records are passing.
+function methods:recall()
+  self.passing = {}
+  for record in self.collection:each() do
+    if record.steps then self.passing[record.id] = record end
+  end
+end
+
+--- How many objects users made are left.
+---@return integer
+function methods:live()
+  local count = 0
+  for record in self:each() do
+    if not record.builtin then count = count + 1 end
+  end
+  return count
+end
+
+return resource

@@ -1,0 +1,192 @@
+local caller = require "tests.lua.emulator.caller"
+local clock = require "scw.emulator.clock"
+local core = require "core"
+local faults = require "scw.emulator.faults"
+local json = require "scw.json"
+local router = require "scw.emulator.router"
+local store = require "scw.emulator.store"
+
+local PROJECTS = "/account/v3/projects"
+
+describe("the router", function()
+  it("prefers texts to parameters, and goes back when that leads nowhere", function()
+    local routes = router.new()
+    routes:add("GET", "/a/{id}/c", "parameter")
+    routes:add("GET", "/a/b", "text")
+    assert.are.equal("text", routes:find("GET", "/a/b").handler)
+    local route, parameters = routes:find("GET", "/a/b/c")
+    assert.are.equal("parameter", route.handler)
+    assert.are.same({ id = "b" }, parameters)
+    assert.is_nil(routes:find("POST", "/a/b"))
+    assert.is_nil(routes:find("GET", "/a"))
+  end)
+
+  it("decodes parameters and queries", function()
+    local routes = router.new()
+    routes:add("GET", "/x/{name}", "x")
+    local _, parameters = routes:find("GET", "/x/a%2Fb%20c")
+    assert.are.same({ name = "a/b c" }, parameters)
+    assert.are.same({ a = "1 2", b = { "x", "y", "z" }, c = "" }, router.query("a=1+2&b=x&b=y&b=z&c"))
+  end)
+end)
+
+describe("the clock", function()
+  it("runs as fast as it is told", function()
+    local fast = clock.new(1000)
+    local before = fast:now()
+    core.sleep(5)
+    assert.is_true(fast:now() - before >= 5)
+    local instant = clock.new("instant")
+    assert.is_true(instant:after(3600) - instant:now() < 1)
+  end)
+
+  it("never shows a time before what was stored", function()
+    local late = clock.new(1)
+    late:not_before(core.now() + 1000)
+    assert.is_true(late:now() >= core.now() + 999)
+    assert.matches("^%d%d%d%d%-%d%d%-%d%dT%d%d:%d%d:%d%d%.%d%d%d%d%d%dZ$", late:timestamp())
+  end)
+end)
+
+describe("the store", function()
+  it("finds records by value, in the order they were made, and forgets what was removed", function()
+    local things = store.open():collection("things")
+    for i = 1, 200 do things:put { id = "t" .. i, body = { parent = i % 2 == 0 and "even" or "odd" } } end
+    local ids = {}
+    for _, record in ipairs(things:by("parent", "even")) do ids[#ids + 1] = record.id end
+    assert.are.equal(100, #ids)
+    assert.are.equal("t2", ids[1])
+    for i = 1, 190 do things:remove("t" .. i) end
+    local moved = things:get("t191")
+    moved.body.parent = "even"
+    things:put(moved)
+    assert.are.equal(6, #things:by("parent", "even"))
+    local seen = {}
+    for record in things:each() do seen[#seen + 1] = record.id end
+    assert.are.equal(10, #seen)
+    assert.are.equal("t191", seen[1])
+  end)
+
+  it("keeps everything in a file, and nothing that was reset", function()
+    local path = os.tmpname()
+    local first = assert(store.open(path))
+    local things = first:collection("things")
+    things:put { id = "a", body = { list = json.array {}, none = json.null, map = {}, number = 9007199254740993 } }
+    things:put { id = "b", body = {} }
+    things:remove("b")
+    first:close()
+    local second = assert(store.open(path))
+    local record = second:collection("things"):get("a")
+    assert.are.equal('{"list":[],"map":{},"none":null,"number":9007199254740993}', json.encode(record.body))
+    assert.is_nil(second:collection("things"):get("b"))
+    second:reset()
+    second:close()
+    local third = assert(store.open(path))
+    assert.is_nil(third:collection("things"):get("a"))
+    third:close()
+    os.remove(path)
+  end)
+end)
+
+describe("faults", function()
+  it("hit what fits, after what is skipped, as often as told", function()
+    local some = assert(faults.new { { method = "POST", path = "/rdb/", status = 503, skip = 1, count = 2 } })
+    assert.is_nil(some:hit("api", "GET", "/rdb/v1"))
+    local hits = {}
+    for i = 1, 5 do hits[i] = some:hit("api", "POST", "/rdb/v1") ~= nil end
+    assert.are.same({ false, true, true, false, false }, hits)
+  end)
+
+  it("repeat a run for the same seed", function()
+    local function run(seed)
+      local some = assert(faults.new { seed = seed, rules = { { probability = 0.5 } } })
+      local hits = {}
+      for i = 1, 64 do hits[i] = some:hit("api", "GET", "/") and "x" or "." end
+      return table.concat(hits)
+    end
+    assert.are.equal(run(7), run(7))
+    assert.are_not.equal(run(7), run(8))
+    local _, count = run(7):gsub("x", "")
+    assert.is_true(count > 16 and count < 48)
+  end)
+
+  it("refuse rules that say nothing sensible", function()
+    for _, rules in ipairs { { { stat = 1 } }, { { status = "x" } }, { { path = "[" } }, { { drop = "now" } }, { a = 1 } } do
+      local some, problem = faults.new(rules)
+      assert.is_nil(some)
+      assert.is_string(problem)
+    end
+  end)
+end)
+
+describe("the emulator", function()
+  local emulator, call
+  before_each(function() emulator, call = caller.new() end)
+
+  it("wants a known secret key", function()
+    local status, body = call("GET", PROJECTS, nil, {})
+    assert.are.equal(401, status)
+    assert.are.equal("denied_authentication", body.type)
+    status, body = call("GET", PROJECTS, nil, { ["x-auth-token"] = core.uuid() })
+    assert.are.equal(401, status)
+    assert.are.equal("not_found", body.reason)
+  end)
+
+  it("says what it does not have", function()
+    local status, body = call("GET", "/no/such/thing")
+    assert.are.equal(501, status)
+    assert.matches("GET /no/such/thing", body.message)
+  end)
+
+  it("refuses bodies that are wrong, naming the argument", function()
+    local status, body = call("POST", PROJECTS, { description = 7 })
+    assert.are.equal(400, status)
+    assert.are.equal("invalid_arguments", body.type)
+    assert.are.same({ { argument_name = "description", reason = "format", help_message = "has the wrong type" },
+      { argument_name = "name", reason = "required", help_message = "is required" } }, body.details)
+  end)
+
+  it("lists in pages, filtered and sorted", function()
+    for i = 1, 25 do call("POST", PROJECTS, { name = ("p%02d"):format(i) }) end
+    local _, first = call("GET", PROJECTS .. "?name=p")
+    assert.are.equal(25, first.total_count)
+    assert.are.equal(20, #first.projects)
+    local _, second = call("GET", PROJECTS .. "?name=p&page=2&page_size=20")
+    assert.are.equal(5, #second.projects)
+    local _, last = call("GET", PROJECTS .. "?name=p&order_by=name_desc&page_size=1")
+    assert.are.equal("p25", last.projects[1].name)
+    assert.are.equal(400, (call("GET", PROJECTS .. "?page=x")))
+  end)
+
+  it("counts calls and the objects that users made", function()
+    local _, made = call("POST", PROJECTS, { name = "one" })
+    call("GET", PROJECTS .. "/" .. made.id)
+    local stats = emulator:stats()
+    assert.are.equal(1, stats.requests["GET /account/v3/projects/{id}"])
+    assert.are.same({ account_project = 1 }, stats.objects)
+    call("DELETE", PROJECTS .. "/" .. made.id)
+    assert.are.same({}, emulator:stats().objects)
+  end)
+
+  it("forgets everything at a reset but its keys", function()
+    call("POST", PROJECTS, { name = "one" })
+    emulator:reset()
+    assert.are.same({ requests = {}, objects = {} }, emulator:stats())
+    assert.are.equal(200, (call("GET", PROJECTS)))
+  end)
+
+  it("keeps objects and keys in a file", function()
+    local path = os.tmpname()
+    local first, first_call = caller.new { data = path, speed = 10 }
+    local _, made = first_call("POST", PROJECTS, { name = "kept" })
+    first:close()
+    local second, second_call = caller.new { data = path }
+    assert.are.equal(first.credentials.own.secret_key, second.credentials.own.secret_key)
+    local status, body = second_call("GET", PROJECTS .. "/" .. made.id)
+    assert.are.equal(200, status)
+    assert.are.equal("kept", body.name)
+    assert.is_true(second.clock:timestamp() >= body.created_at)
+    second:close()
+    os.remove(path)
+  end)
+end)
