@@ -75,12 +75,13 @@ text.error = {
 }
 
 text.emulator = {
-  started = function(url) return ("Emulator: %s, kept in .scwlua/"):format(url) end,
+  started = function(url) return ("Emulator: %s, kept in .scwlua/emulator/"):format(url) end,
 }
 
 text.validate = {
   fine = function(stack, count, outputs)
-    return ("%s is valid: %d resources, %d outputs."):format(stack, count, outputs)
+    return ("%s is valid: %d %s, %d %s."):format(stack, count, count == 1 and "resource" or "resources", outputs,
+      outputs == 1 and "output" or "outputs")
   end,
 }
 

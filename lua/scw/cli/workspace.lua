@@ -5,7 +5,7 @@ local text = require "scw.text"
 
 local workspace = {}
 
-local DIRECTORY = ".scwlua"
+local EMULATOR_DIRECTORY = ".scwlua/emulator"
 local DEMO_SPEED = 100
 
 ---@class scw.Workspace
@@ -59,19 +59,26 @@ local function emulated(environment, handle)
   return changed
 end
 
+--- A state in a file stays apart from the one that knows the real Scaleway.
+---@param path string
+---@return string
+local function emulated_path(path)
+  return EMULATOR_DIRECTORY .. "/state/" .. path:gsub("^/+", ""):gsub("%.%./", "_/"):gsub("^%.scwlua/", "")
+end
+
 --- Starts the emulator under .scwlua/ beside the current directory, with a key for the state there.
 function methods:start_emulator()
   local core = require "core"
-  local ok, failure = core.directory_create(DIRECTORY)
-  if not ok then return nil, errors.wrap(failure, "cannot make " .. DIRECTORY) end
+  local ok, failure = core.directory_create(EMULATOR_DIRECTORY)
+  if not ok then return nil, errors.wrap(failure, "cannot make " .. EMULATOR_DIRECTORY) end
   local handle, err = require("scw.emulator").start({
-    host = "127.0.0.1", port = 0, s3_port = 0, data = DIRECTORY .. "/emulator.db", speed = DEMO_SPEED,
+    host = "127.0.0.1", port = 0, s3_port = 0, data = EMULATOR_DIRECTORY .. "/data.db", speed = DEMO_SPEED,
   })
   if not handle then return nil, errors.wrap(err, "cannot start the emulator") end
   self.emulator = handle
   self.environment = emulated(self.environment, handle)
   if not self.environment.SCWLUA_STATE_PASSPHRASE and not self.environment.SCWLUA_STATE_KEY_FILE then
-    local path = DIRECTORY .. "/state.key"
+    local path = EMULATOR_DIRECTORY .. "/state.key"
     if not core.file_stat(path) then
       ok, failure = core.key_create(path)
       if not ok then return nil, errors.wrap(failure, "cannot make a key for the state") end
@@ -110,6 +117,7 @@ function methods:stack()
       environment = self.environment, config = config, config_file = self.options.config_file,
     })
     if not loaded then return nil, err end
+    if self.emulator and loaded.state and loaded.state.kind == "file" then loaded.state.path = emulated_path(loaded.state.path) end
     self.loaded = loaded
   end
   return self.loaded

@@ -13,6 +13,20 @@ local function quoted(text)
   return '"' .. text:gsub('[\\"]', "\\%0") .. '"'
 end
 
+--- The declarations of a stack as nodes, sorted by address.
+---@param stack table
+---@return scw.GraphNode[]
+function graph_view.nodes(stack)
+  local nodes = {}
+  for i, declaration in ipairs(stack.declarations) do
+    local needs = { table.unpack(declaration.needs or {}) }
+    table.sort(needs)
+    nodes[i] = { address = declaration.address, type = declaration.type, module = declaration.module, needs = needs }
+  end
+  table.sort(nodes, function(left, right) return left.address < right.address end)
+  return nodes
+end
+
 --- DOT text: a box a module, an arrow from a resource to what it needs.
 ---@param nodes scw.GraphNode[] sorted by address
 ---@param name string

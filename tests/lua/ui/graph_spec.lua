@@ -25,3 +25,13 @@ describe("the graph", function()
     assert.are.equal("db", public.nodes[1].module)
   end)
 end)
+
+describe("the graph of a stack", function()
+  it("is sorted by address, and so is what each resource needs", function()
+    local found = require("scw.ui.graph").nodes({ declarations = {
+      { address = "b.x", type = "b", module = "", needs = { "d.x", "a.x" } }, { address = "a.x", type = "a", module = "", needs = {} },
+    } })
+    assert.are.equal("a.x", found[1].address)
+    assert.are.same({ "a.x", "d.x" }, found[2].needs)
+  end)
+end)
