@@ -24,7 +24,8 @@ struct engine;
   part(file) \
   part(sigv4) \
   part(xml) \
-  part(s3)
+  part(s3) \
+  part(seal)
 /* clang-format on */
 
 #define API_DECLARE(noun) void api_open_##noun(lua_State *L);

@@ -1,0 +1,52 @@
+/* key.h: secrets that seal state: a passphrase or 32 random bytes. From either comes a key that wraps others
+ * (key_derive): by scrypt, which is slow on purpose and therefore remembered, or by HKDF.
+ *
+ * Secret bytes are wiped when a key is freed. Error kinds: ERROR_INVALID for what cannot be a key, those of
+ * file.h for files. */
+#ifndef CORE_KEY_H
+#define CORE_KEY_H
+
+#include "error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { KEY_SIZE = 32, KEY_SALT_SIZE = 16 };
+
+enum key_kind { KEY_PASSPHRASE = 1, KEY_RAW = 2 }; /* the numbers stand in envelopes */
+
+struct key;
+
+/* The bytes are copied; empty ones are refused. */
+struct key *key_from_passphrase(const char *passphrase, size_t length, struct error *err);
+struct key *key_from_bytes(const unsigned char bytes[KEY_SIZE], struct error *err);
+/* A file of 64 hexadecimal digits (a line end may follow) or of 32 bytes. */
+struct key *key_from_file(const char *path, struct error *err);
+/* Makes such a file, with digits, readable for this user alone. ERROR_EXISTS when there is one. */
+bool key_create_file(const char *path, struct error *err);
+/* Accepts NULL. */
+void key_free(struct key *key);
+
+enum key_kind key_kind(const struct key *key);
+
+/* What makes a derived key, besides the secret. Stands in envelopes. */
+struct key_parameters {
+  uint8_t log_n; /* scrypt: N is 2 to this power; 0 for KEY_RAW, and so the next two */
+  uint8_t r;
+  uint8_t p;
+  unsigned char salt[KEY_SALT_SIZE];
+};
+
+/* Parameters for a new envelope. A passphrase keeps its salt (the one of key_prefer, else a random one), so
+ * that only the first derivation costs time. */
+bool key_choose(struct key *key, struct key_parameters *parameters, struct error *err);
+/* Tells that these parameters opened an envelope: new ones may use them too. */
+void key_prefer(struct key *key, const struct key_parameters *parameters);
+
+/* ERROR_INVALID for parameters that would cost unreasonable time or memory: they come from foreign bytes. The
+ * caller wipes `out`. */
+bool key_derive(struct key *key, const struct key_parameters *parameters, unsigned char out[KEY_SIZE],
+                struct error *err);
+
+#endif
