@@ -41,7 +41,7 @@ as_root() {
   elif command -v sudo >/dev/null; then
     sudo "$@"
   else
-    fail "packages are missing and neither root nor sudo is there; as root: apt-get install ${missing[*]}"
+    fail "this needs root or sudo: $*"
   fi
 }
 
@@ -54,7 +54,7 @@ need() {
   done
   [ ${#missing[@]} -gt 0 ] || return 0
   command -v apt-get >/dev/null || fail "this needs Debian 12 or newer (apt-get), or these packages installed by hand: ${missing[*]}"
-  say "installing ${#missing[@]} packages: ${missing[*]}"
+  say "installing: ${missing[*]}"
   quietly as_root apt-get update -q
   quietly as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends "${missing[@]}"
 }
@@ -74,8 +74,8 @@ quietly() {
 
 # Builds one CMake preset; does nothing when it is up to date.
 build() {
-  [ -f "build/$1/build.ninja" ] || say "building ($1)"
   quietly cmake --preset "$1"
+  cmake --build --preset "$1" -- -n | grep -q 'no work to do' || say "building ($1)"
   quietly cmake --build --preset "$1"
 }
 
@@ -138,10 +138,11 @@ command_build() {
 command_install() {
   build_program
   local prefix=${PREFIX:-/usr/local}
-  if [ -w "$prefix" ] || mkdir -p "$prefix" 2>/dev/null; then
+  if mkdir -p "$prefix/bin" 2>/dev/null && [ -w "$prefix/bin" ]; then
     quietly cmake --install build/release --prefix "$prefix" --strip
   else
     quietly as_root cmake --install build/release --prefix "$prefix" --strip
+    as_root rm -f build/release/install_manifest.txt # root's, in the way of later builds
   fi
   say "installed $prefix/bin/scwlua"
 }
