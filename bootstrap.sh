@@ -72,16 +72,17 @@ quietly() {
   fi
 }
 
-# Builds one CMake preset; does nothing when it is up to date.
+# Builds one CMake preset, all of it or the named target; does nothing when it is up to date.
 build() {
-  quietly cmake --preset "$1"
-  cmake --build --preset "$1" -- -n | grep -q 'no work to do' || say "building ($1)"
-  quietly cmake --build --preset "$1"
+  local preset=$1 target=${2:-all}
+  [ -f "build/$preset/build.ninja" ] || say "building ($preset)"
+  quietly cmake --preset "$preset"
+  quietly cmake --build --preset "$preset" --target "$target"
 }
 
 build_program() {
   need "${BUILD_PACKAGES[@]}"
-  build release
+  build release scwlua
 }
 
 passed=0
