@@ -295,6 +295,12 @@ function wire.store(object, verb, body, stored)
   return stored
 end
 
+--- Whether an answer shows the status that tells whether the resource is ready.
+---@return boolean
+function wire.is_answer(answer, object)
+  return type(answer) == "table" and (not object.ready or answer[object.ready.field] ~= nil)
+end
+
 --- Whether an answer is the tombstone of something deleted.
 ---@param object scw.schema.Type
 ---@param answer table
