@@ -16,4 +16,6 @@ void api_open_embed(lua_State *L) {
   lua_setfield(L, -2, "program");
   lua_pushstring(L, PROGRAM_VERSION);
   lua_setfield(L, -2, "version");
+  lua_pushstring(L, PROGRAM_SYSTEM "; " PROGRAM_MACHINE);
+  lua_setfield(L, -2, "platform");
 }

@@ -126,7 +126,9 @@ end
 ---@return table|nil, scw.Error|nil
 function methods:credentials()
   if not self.known_credentials then
-    local found, err = require("scw.api.credentials").load({ environment = self.environment, profile = self.options.profile })
+    local found, err = require("scw.api.credentials").load({
+      environment = self.environment, profile = self.options.profile, config_file = not self.emulator,
+    })
     if not found then return nil, err end
     for _, warning in ipairs(found.warnings or {}) do self.console:complain(text.warning(warning)) end
     if found.secret_key then table.insert(self.console.secrets, found.secret_key) end
