@@ -84,7 +84,7 @@ local function install_plain(self, type)
   local parent = parent_of(type)
   if parent == false then return end
   local status = type.ready and { field = type.ready.field, ready = type.ready.ok[1],
-    creating = { "creating", 5 }, updating = { "updating", 5 }, deleting = { "deleting", 5 } }
+    message = type.ready.reason, creating = { "creating", 5 }, updating = { "updating", 5 }, deleting = { "deleting", 5 } }
   resource.install(self, { kind = type.name, parent = parent, status = status, noun = type.name,
     owner = type.scope == "organization" and "organization" or "project" })
 end
@@ -101,6 +101,9 @@ local function install_all(self)
   end
   for _, name in ipairs(catalogue.names()) do install_plain(self, catalogue.get(name)) end
   for _, installed in next, self.resources do installed:link() end
+  for _, behaviour in ipairs(self.behaviours) do
+    if behaviour.install then behaviour.install(self) end
+  end
 end
 
 --- What exists without anybody making it, and the list of what is passing.

@@ -51,6 +51,7 @@ local function filter_of(name, value, own)
   return function(record)
     local present = record.body[name]
     if present == nil and plural then present = record.body[plural] end
+    if present == nil then present = record[name] end
     if present == nil then return true end
     if json.is_array(present) then return has_all(present, wanted) end
     return is_one(present, wanted)

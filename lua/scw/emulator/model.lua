@@ -18,6 +18,7 @@ local model = {}
 ---@field update? string|false its name in the body of an update; false: cannot change
 ---@field create? string|false its name in the body of the creation
 ---@field hidden? boolean accepted, never answered
+---@field absent? boolean left out of the answer while nobody set it
 ---@field fields? table<string, scw.emulator.Field> of an object
 
 local FAMILY = { set = "list", ref = "str" }
@@ -130,7 +131,8 @@ end
 check_value = function(field, value, path, verb, details)
   local function wrong(reason, help) details[#details + 1] = { argument_name = path, reason = reason, help_message = help } end
   if not (MATCHES[field.kind] or MATCHES.any)(value) then return wrong("format", "has the wrong type") end
-  if field.required and value == "" then return wrong("required", "must not be empty") end
+  local clears = verb == "update" and path:find(".", 1, true) ~= nil -- empty texts clear an object
+  if field.required and value == "" and not clears then return wrong("required", "must not be empty") end
   if field.enum and not contains(field.enum, value) and not tostring(value):find("^unknown_") then
     return wrong("constraint", "must be one of " .. table.concat(field.enum, ", "))
   end
@@ -197,8 +199,9 @@ end
 
 local function copy(value)
   if type(value) ~= "table" then return value end
-  local result = setmetatable({}, getmetatable(value))
+  local result = {}
   for name, part in next, value do result[name] = copy(part) end
+  if json.is_array(value) then return json.array(result) end
   return result
 end
 
@@ -209,7 +212,7 @@ model.copy = copy
 ---@param values table<string, any>
 function model.complete(fields, values)
   for name, field in next, fields do
-    if values[name] == nil and field.create ~= false then
+    if values[name] == nil and not field.absent and (field.create or field.default ~= nil) then
       if field.default ~= nil then values[name] = copy(field.default) else values[name] = model.nothing(field) end
     end
   end

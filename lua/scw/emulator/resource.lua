@@ -13,15 +13,20 @@
 ---              children go with it unless keep = true
 ---   unique     { fields }: 409 already_exists when another one in the same scope (`within`: a field, default the
 ---              project and region) has the same
+---   placeless  answers do not show the region or zone
+---   uses       { private_network = function(record, id) -> boolean }: a record that uses another keeps it from being deleted (412)
 ---   status     { creating = {"creating", 5}, updating = {"updating", 5}, deleting = {"deleting", 5}, ready = "ready",
----              field = "status" }: words and virtual seconds; a change while passing is refused with 409
+---              field = "status", message = "error_message" }: words and virtual seconds; a change while passing is
+---              refused with 409; the message is absent while passing and "" when ready
 ---   update     "PATCH" | "PUT" | false, delete "object" (200, with the object) | "empty" (204) | false,
 ---              create = false, read = false
 ---   filters    own filters of the list, page_size its default
 ---   owner      "project" (default) | "organization" | "parent": which owner ids an answer shows
 ---   before     function(call), ahead of every call
 ---   hooks      prepare(call, values), created(call, record), patched(call, record, values, before),
----              removing(call, record), removed(emulator, record), view(call, record, body), settled(emulator, record, step)
+---              removing(call, record), removed(emulator, record), view(call, record, body), settled(emulator, record, step),
+---              passes(record, values) -> boolean: does this update take time,
+---              outcome(emulator, record, verb) -> nil | { status =, message =, after = } instead of ready
 ---   actions    { ["POST redeploy"] = function(call, record) -> answer | nil (the object) } below the item
 ---   routes     { ["GET /any/path/{x}"] = function(call) -> answer }
 local answer = require "scw.emulator.answer"
@@ -140,13 +145,20 @@ function methods:need(id)
   return record
 end
 
+--- A copy of the values without those that are never answered.
+local function visible(fields, values)
+  local shown = {}
+  for name, value in next, values do
+    local field = fields[name]
+    if field and field.fields and type(value) == "table" and next(value) ~= nil then value = visible(field.fields, value) end
+    if not (field and field.hidden) then shown[name] = value end
+  end
+  return shown
+end
+
 --- What is answered for a record.
 function methods:show(call, record)
-  local body = {}
-  for name, value in next, record.body do
-    local field = self.fields[name]
-    if not (field and field.hidden) then body[name] = value end
-  end
+  local body = visible(self.fields, record.body)
   if self.hooks.view then body = self.hooks.view(call, record, body) or body end
   return body
 end
@@ -173,9 +185,10 @@ local function parent_of(self, call, values)
 end
 
 local function owners(self, call, values, parent)
-  if self.owner == "none" then return end
+  if self.owner == "none" then return nil end
   local from = parent and parent.body or call.body
-  local project = from.project_id
+  local project = parent and parent.project_id or from.project_id
+  if self.owner == "parent" then return project end
   if self.owner ~= "organization" then
     if project == nil or project == json.null or project == "" then project = self.emulator.project_id end
     if not resource.is_uuid(project) then
@@ -188,24 +201,25 @@ local function owners(self, call, values, parent)
     organization = self.emulator:organization_of(project)
   end
   values.organization_id = organization
+  return project
 end
 
 local function scope_of(self, body)
   return body[self.within or "project_id"]
 end
 
-local function refuse_twin(self, values, region)
-  if not self.unique then return end
-  for _, other in ipairs(self:by(self.unique[1], values[self.unique[1]])) do
-    local same = scope_of(self, other.body) == scope_of(self, values) and other.body.region == region
-    for _, name in ipairs(self.unique) do same = same and other.body[name] == values[name] end
-    if same then answer.refuse(answer.exists(self.noun, other.id, "name is already used")) end
-  end
-end
-
 local function merge(target, source)
   for name, value in next, source do
     if target[name] == nil then target[name] = value end
+  end
+end
+
+local function refuse_twin(self, values, region)
+  if not self.unique then return end
+  for _, other in ipairs(self:by(self.unique[1], values[self.unique[1]])) do
+    local same = scope_of(self, other.body) == scope_of(self, values) and (other.place or other.body).region == region
+    for _, name in ipairs(self.unique) do same = same and other.body[name] == values[name] end
+    if same then answer.refuse(answer.exists(self.noun, other.id, "name is already used")) end
   end
 end
 
@@ -215,9 +229,12 @@ function methods:begin(record, verb)
   local passing = status and status[verb]
   if not passing then return end
   record.body[status.field] = passing[1]
-  local last = verb == "deleting" and { after = passing[2], remove = true }
-    or { after = passing[2], set = { [status.field] = status.ready } }
-  self:plan(record, { last })
+  if status.message then record.body[status.message] = nil end
+  if verb == "deleting" then return self:plan(record, { { after = passing[2], remove = true } }) end
+  local outcome = self.hooks.outcome and self.hooks.outcome(self.emulator, record, verb) or {}
+  local set = { [status.field] = outcome.status or status.ready }
+  if status.message then set[status.message] = outcome.message or "" end
+  self:plan(record, { { after = outcome.after or passing[2], set = set } })
 end
 
 --- Makes a record without any call: for what exists from the start, and for hooks.
@@ -235,18 +252,18 @@ local function create(self, call)
   model.check(self.fields, call.body, "create")
   local values = model.values(self.fields, call.body, "create")
   local parent = parent_of(self, call, values)
-  owners(self, call, values, parent)
-  if self.owner == "parent" then values.project_id, values.organization_id = nil, nil end
-  values.region, values.zone = call.parameters.region, call.parameters.zone
+  local project = owners(self, call, values, parent)
+  local place = { region = call.parameters.region, zone = call.parameters.zone }
+  if not self.placeless then merge(values, place) end
   if self.hooks.prepare then self.hooks.prepare(call, values) end
-  refuse_twin(self, values, values.region)
+  refuse_twin(self, values, place.region)
   model.complete(self.fields, values)
   local extra = type(self.body) == "function" and self.body(call, values) or model.copy(self.body or {})
   merge(values, extra)
   local now = self.emulator.clock:timestamp()
   values.created_at, values.updated_at = values.created_at or now, values.updated_at or now
   if self.untimed then values.created_at, values.updated_at = nil, nil end
-  local record = { id = values[self.id] or core.uuid(), body = values }
+  local record = { id = values[self.id] or core.uuid(), body = values, place = place, project_id = project }
   values[self.id] = record.id
   self.collection:put(record)
   self:begin(record, "creating")
@@ -314,7 +331,7 @@ local function update(self, call)
   if self.hooks.patching then self.hooks.patching(call, record, values) end
   for name, value in next, values do record.body[name] = value end
   record.body.updated_at = self.untimed and record.body.updated_at or self.emulator.clock:timestamp()
-  self:begin(record, "updating")
+  if not self.hooks.passes or self.hooks.passes(record, values) then self:begin(record, "updating") end
   local own = self.hooks.patched and self.hooks.patched(call, record, values, before)
   self.collection:put(record)
   if answer.is(own) then return own end
@@ -333,9 +350,22 @@ local function mark_children(self, record)
   end
 end
 
+--- Refuses while another resource uses this one.
+local function refuse_used(self, record)
+  for _, other in next, self.emulator.resources do
+    local uses = other.uses and other.uses[self.kind]
+    if uses then
+      for user in other:each() do
+        if uses(user, record.id) then answer.refuse(answer.in_use(("still used by %s %s"):format(other.noun or other.kind, user.id))) end
+      end
+    end
+  end
+end
+
 local function delete(self, call)
   local record = find(self, call)
   self:refuse_passing(record)
+  refuse_used(self, record)
   if self.hooks.removing then
     local own = self.hooks.removing(call, record)
     if answer.is(own) then return own end
