@@ -9,6 +9,7 @@ local faults = require "scw.emulator.faults"
 local json = require "scw.json"
 local resource = require "scw.emulator.resource"
 local router = require "scw.emulator.router"
+local s3 = require "scw.emulator.s3"
 local store = require "scw.emulator.store"
 
 local emulator = {}
@@ -32,7 +33,7 @@ local BEHAVIOURS = "scw.emulator.behaviour."
 ---@field resources table<string, scw.emulator.Resource> by kind
 ---@field project_id string
 ---@field organization_id string
----@field s3? table
+---@field s3 scw.emulator.s3.Service
 local methods = {}
 local metatable = { __index = methods }
 
@@ -167,6 +168,26 @@ function methods:handle(request)
   return failed(self, reply)
 end
 
+-- Object Storage ----------------------------------------------------------------------------------------------------------
+
+--- Object Storage with the same keys, kept in the same file. Its time is real: clients sign with it and lock until it.
+local function object_storage(self)
+  return s3.new {
+    store = self.store,
+    credentials = function(access_key, project)
+      local key = self.credentials:by_access_key(access_key)
+      if not key or key.expires_at and key.expires_at <= self.clock:timestamp() then return nil end
+      if project and not resource.is_uuid(project) then return nil end
+      local bearer = key.bearer or {}
+      return {
+        secret_key = key.secret_key, project_id = project or key.project_id, owner = key == self.credentials.own,
+        principal = type(bearer.application_id) == "string" and "application_id:" .. bearer.application_id
+          or type(bearer.user_id) == "string" and "user_id:" .. bearer.user_id or nil,
+      }
+    end,
+  }
+end
+
 -- Its own paths -----------------------------------------------------------------------------------------------------------
 
 --- Forgets every object, fault and count. Keys stay valid.
@@ -176,7 +197,7 @@ function methods:reset()
   self.store:collection("emulator"):put(self.identity)
   self.requests = {}
   self.faults:set(nil)
-  if self.s3 then self.s3:reset() end
+  self.s3:reset()
   populate(self)
 end
 
@@ -188,7 +209,7 @@ function methods:stats()
     local count = installed:live()
     if count > 0 then objects[kind] = count end
   end
-  for kind, count in next, self.s3 and self.s3:objects() or {} do
+  for kind, count in next, self.s3:objects() do
     if count > 0 then objects[kind] = count end
   end
   return { requests = self.requests, objects = objects }
@@ -307,6 +328,7 @@ function emulator.new(options)
   local own = self.identity.body
   self.project_id, self.organization_id = own.project_id, own.organization_id
   self.credentials = credentials.new(own, memory:collection("iam_api_key"))
+  self.s3 = object_storage(self)
   install_all(self)
   populate(self)
   memory.on_flush = function()

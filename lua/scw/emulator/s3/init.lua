@@ -124,12 +124,22 @@ function methods:handle(raw)
   return status, complete, body
 end
 
---- How many buckets and objects there are.
+--- How many buckets and objects there are, by type.
 ---@return table<string, integer>
-function methods:counts()
+function methods:objects()
   local objects = 0
   for _, bucket in pairs(self.storage.buckets) do objects = objects + bucket.index.count end
   return { object_bucket = self.storage.names.count, object = objects }
+end
+
+--- Does the project own a bucket?
+---@param project_id string
+---@return boolean
+function methods:project_in_use(project_id)
+  for _, bucket in pairs(self.storage.buckets) do
+    if bucket.project_id == project_id then return true end
+  end
+  return false
 end
 
 --- Forgets every bucket and object.

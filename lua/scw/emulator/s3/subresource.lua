@@ -74,6 +74,15 @@ local function read_website(body)
   return shape.content(root)
 end
 
+local function is_text(value)
+  if type(value) == "string" then return true end
+  if not json.is_array(value) or #value == 0 then return false end
+  for _, one in ipairs(value) do
+    if type(one) ~= "string" then return false end
+  end
+  return true
+end
+
 local function is_policy(value)
   if type(value) ~= "table" or json.is_array(value) then return false end
   if value.Version ~= "2023-04-17" and value.Version ~= "2012-10-17" then return false end
@@ -83,7 +92,7 @@ local function is_policy(value)
   if not json.is_array(statements) then statements = { statements } end
   for _, statement in ipairs(statements) do
     if type(statement) ~= "table" or statement.Effect ~= "Allow" and statement.Effect ~= "Deny" then return false end
-    if not (statement.Principal and statement.Action and statement.Resource) then return false end
+    if not (statement.Principal and is_text(statement.Action) and is_text(statement.Resource)) then return false end
   end
   return #statements > 0
 end
@@ -94,17 +103,33 @@ local function stays_inside(policy, name)
   for _, statement in ipairs(statements) do
     local resources = type(statement.Resource) == "table" and statement.Resource or { statement.Resource }
     for _, resource in ipairs(resources) do
-      if resource ~= name and (type(resource) ~= "string" or resource:sub(1, #name + 1) ~= name .. "/") then return false end
+      if resource ~= name and resource:sub(1, #name + 1) ~= name .. "/" then return false end
     end
   end
   return true
+end
+
+--- The service keeps actions in order, and a list of one as the one.
+local function normalised(policy)
+  local statements = json.is_array(policy.Statement) and policy.Statement or { policy.Statement }
+  for _, statement in ipairs(statements) do
+    for _, name in ipairs { "Action", "Resource" } do
+      local value = statement[name]
+      if json.is_array(value) then
+        if name == "Action" then table.sort(value) end
+        statement[name] = #value == 1 and value[1] or value
+      end
+    end
+  end
+  policy.Statement = json.array(statements)
+  return json.encode(policy)
 end
 
 local function read_policy(body, bucket)
   local policy = #body <= LONGEST_POLICY and json.decode(body)
   if not policy or not is_policy(policy) then return errors.fail("MalformedPolicy") end
   if not stays_inside(policy, bucket.name) then return errors.fail("MalformedPolicy", "Policy has invalid resource.") end
-  return body
+  return normalised(policy)
 end
 
 local function read_tags(body)

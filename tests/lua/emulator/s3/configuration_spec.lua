@@ -1,4 +1,5 @@
 local client = require "tests.lua.emulator.s3.client"
+local json = require "scw.json"
 
 describe("bucket configurations", function()
   local user
@@ -74,9 +75,8 @@ describe("bucket configurations", function()
       filtered "<Transition><Days>1</Days><StorageClass>DEEP_ARCHIVE</StorageClass></Transition>",
       filtered "<Expiration><Days>1</Days></Expiration><Surprise/>",
       rule "<Rule><Filter/><Prefix/><Status>Enabled</Status><Expiration><Days>1</Days></Expiration></Rule>",
-      rule "<Rule><Filter><Prefix>a</Prefix><Tag><Key>k</Key><Value>v</Value></Tag></Filter><Status>Enabled</Status><Expiration><Days>1</Days>"
-        .. ""
-        .. "</Expiration></Rule>",
+      rule "<Rule><Filter><Prefix>a</Prefix><Tag><Key>k</Key><Value>v</Value></Tag></Filter><Status>Enabled</Status>"
+        .. "<Expiration><Days>1</Days></Expiration></Rule>",
     }
     for _, body in ipairs(wrong) do refuse(400, "MalformedXML", "lifecycle", body) end
     local twice = "<Rule><ID>a</ID><Filter/><Status>Enabled</Status><Expiration><Days>1</Days></Expiration></Rule>"
@@ -160,9 +160,16 @@ describe("access", function()
     local text = statement('["s3:GetObject"]', '{"SCW":"*"}')
     policy(text)
     local headers, body = user:must("GET", "/box", { query = query })
-    assert.are.same({ text, "text/plain; charset=utf-8" }, { body, headers["content-type"] })
+    local kept = statement('"s3:GetObject"', '{"SCW":"*"}')
+    assert.are.equal("text/plain; charset=utf-8", headers["content-type"])
+    assert.are.same(json.decode(kept), json.decode(body))
+    policy(statement('["s3:ListBucket","s3:GetObject"]', '"*"', '["box"]'))
+    body = select(2, user:must("GET", "/box", { query = query }))
+    assert.are.same(json.decode(statement('["s3:GetObject","s3:ListBucket"]', '"*"', '"box"')), json.decode(body))
     local wrong = { "", "[]", "{}", "not json", text:gsub("2023%-04%-17", "1999"), text:gsub("Allow", "Maybe"),
-      statement('"s3:*"', '"*"', '"other/*"'), statement('"s3:*"', '"*"', '"boxes"'), '{"Version":"2023-04-17","Statement":[]}' }
+      statement('"s3:*"', '"*"', '"other/*"'),
+      statement("[]", '"*"'), statement("[1]", '"*"'), statement('"s3:*"', '"*"', "{}"),
+      statement('"s3:*"', '"*"', '"boxes"'), '{"Version":"2023-04-17","Statement":[]}' }
     for _, one in ipairs(wrong) do user:refused(400, "MalformedPolicy", "PUT", "/box", { query = query, body = one }) end
   end)
 
