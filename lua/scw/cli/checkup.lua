@@ -170,7 +170,8 @@ function checkup.run(workspace)
   local credentials = check_credentials(checks, workspace)
   if credentials then
     check_endpoint(checks, "API", credentials.api_url, credentials.insecure)
-    if credentials.s3_endpoint then check_endpoint(checks, "Object Storage", credentials.s3_endpoint, credentials.insecure) end
+    local storage = credentials.s3_endpoint or ("https://s3.%s.scw.cloud"):format(credentials.region)
+    check_endpoint(checks, "Object Storage", storage, credentials.insecure)
     check_access(checks, credentials)
   end
   if workspace.options.stack then check_stack(checks, workspace) end

@@ -9,10 +9,11 @@ local options = {}
 ---@field convert? fun(word: string): any, string|nil the value, or nil and what is wrong
 ---@field choices? string[]
 
+--- A whole number.
 ---@param name string
 ---@param least integer
 ---@return fun(word: string): integer|nil, string|nil
-local function whole(name, least)
+function options.whole(name, least)
   return function(word)
     local number = math.tointeger(tonumber(word))
     if not number or number < least then return nil, ("%s needs a whole number of at least %d, got '%s'"):format(name, least, word) end
@@ -47,7 +48,7 @@ options.target = { name = "--target", value = "ADDRESS", repeats = true, doc = "
 options.exclude = { name = "--exclude", value = "ADDRESS", repeats = true, doc = "Leave out this resource or module and what needs it." }
 options.replace = { name = "--replace", value = "ADDRESS", repeats = true, doc = "Replace this resource although nothing forces it." }
 options.no_refresh = { name = "--no-refresh", doc = "Trust the state: do not look at Scaleway first." }
-options.parallel = { name = "--parallel", value = "N", convert = whole("--parallel", 1), doc = "At most N calls at the same time." }
+options.parallel = { name = "--parallel", value = "N", convert = options.whole("--parallel", 1), doc = "At most N calls at the same time." }
 
 options.set = {
   name = "--set", value = "NAME=VALUE", repeats = true, convert = assignment, doc = "Give a configuration value of the stack.",
