@@ -10,6 +10,7 @@ BUILD_PACKAGES=(
   libuv1-dev libcurl4-openssl-dev libssl-dev libmicrohttpd-dev libsqlite3-dev libexpat1-dev libyaml-dev libjansson-dev
 )
 TEST_PACKAGES=(lua-busted lua-check valgrind awscli curl python3 openssl)
+BENCH_PACKAGES=(time)
 LINT_PACKAGES=(lua-check clang clang-format clang-tidy cppcheck libclang-rt-14-dev)
 
 usage() {
@@ -182,9 +183,13 @@ command_fuzz() {
 }
 
 command_bench() {
-  build_program
-  [ -x tests/bench/run.sh ] || fail "tests/bench/run.sh is missing"
-  tests/bench/run.sh build/release/scwlua "$@"
+  need "${BUILD_PACKAGES[@]}" "${BENCH_PACKAGES[@]}"
+  build release
+  local program
+  for program in build/release/tests/bench_*; do
+    if [ -x "$program" ]; then "$program"; fi
+  done
+  SCWLUA_SOURCE=$PWD SCWLUA_PROGRAM=$PWD/build/release/scwlua build/release/scwlua-test bench "$@"
 }
 
 command_docs() {

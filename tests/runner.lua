@@ -21,10 +21,11 @@ local function open_system_modules()
   end)
 end
 
---- Entry point of the test program: arguments are busted's (files, folders, --filter …).
+--- Entry point of the test program: arguments are busted's (files, folders, --filter …), or `bench` and what to measure.
 ---@param arguments string[]
 ---@return integer exit_code
 function runner.run(arguments)
+  if arguments[1] == "bench" then return require("tests.bench.run").run({ table.unpack(arguments, 2) }) end
   open_system_modules()
   local exit_code = 0
   local real_exit = os.exit

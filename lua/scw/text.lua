@@ -15,10 +15,10 @@ text.plan = {
   outputs = "Outputs",
   only_outputs = "only outputs change",
   notes = {
-    adopt = "exists already, will be adopted", move = "moved, no call needed", forget = "forgotten, stays at Scaleway",
+    adopt = "exists already, will be adopted", move = "moved, no call needed", forget = "leaves the state, nothing is called",
     read = "will be read", import = "exists, will be imported",
   },
-  because = function(reason) return "because " .. reason end,
+  why = function(reason) return "why: " .. reason end,
   summary = function(parts) return "Plan: " .. parts .. "." end,
   nothing = function(count)
     return ("Nothing to do: %d %s as declared."):format(count, count == 1 and "resource is" or "resources are")

@@ -138,7 +138,7 @@ function View:step(step)
   self:add(head)
   if source then self:add("      " .. self.style:paint("dim", style.cut(text.at(source), self.style.columns - 6))) end
   if step.reason then
-    for _, line in ipairs(style.wrap(text.plan.because(style.clean(step.reason)), self.style.columns - 6)) do
+    for _, line in ipairs(style.wrap(text.plan.why(style.clean(step.reason)), self.style.columns - 6)) do
       self:add("      " .. self.style:paint(look.colour, line))
     end
   end
