@@ -80,6 +80,7 @@ function sample.fields(type)
     local field = type.fields[name]
     if not excluded[name] and not field.placement then result[name] = value_of(field, 1) end
   end
+  if result.object_lock then result.object_lock.years = nil end
   if result.volume_type == "lssd" then result.volume_type = "sbs_5k" end
   if result.min_scale then result.max_scale = result.min_scale + 1 end
   return result

@@ -25,11 +25,11 @@ end
 ---@field poll? string longest time between two looks
 ---@field expected? string nothing can have happened before
 
---- Looks until `look` returns something. `look()` returns a result, or false for "not yet", or nil and an error.
+--- Looks until `look` returns something. `look(waited_ms)` returns a result, or false for "not yet", or nil and an error.
 --- Time counts as the service sees it (the client scales real time).
 ---@param client table
 ---@param pace scw.engine.Pace
----@param look fun(): any, table?
+---@param look fun(waited: integer): any, table?
 ---@param late fun(): scw.Error makes the error when the time is over
 ---@param at_once? boolean look before the first sleep
 ---@return any result or nil and an error
@@ -48,7 +48,7 @@ function wait.until_found(client, pace, look, late, at_once)
       delay = math.min(delay * GROWTH, longest)
     end
     skip = false
-    local result, err = look()
+    local result, err = look(waited)
     if result then return result end
     if result == nil then return nil, err end
     if waited >= limit then return nil, late() end

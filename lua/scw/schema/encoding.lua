@@ -127,7 +127,11 @@ function decoders.map(field, value)
     return result
   end
   for name, element in next, value do
-    result[name] = field.secret and { ["$secret"] = "" } or decode(field.of, element)
+    if field.secret then
+      result[name] = { ["$secret"] = "" }
+    elseif not encoding.is_null(element) then
+      result[name] = decode(field.of, element)
+    end
   end
   return result
 end

@@ -100,6 +100,28 @@ function normal.id(value)
   return value:match("^%l%l%-%l%l%l+/(.+)$") or value:match("^%l%l%-%l%l%l+%-%d+/(.+)$") or value
 end
 
+local function as_list(value)
+  return type(value) == "table" and value or { value }
+end
+
+--- A bucket policy: a lone text means a list of one.
+local function policy(value)
+  if type(value) ~= "table" or type(value.Statement) ~= "table" then return value end
+  local result, statements = {}, {}
+  for name, part in next, value do result[name] = part end
+  for index, statement in ipairs(value.Statement[1] and value.Statement or { value.Statement }) do
+    local copy = {}
+    for name, part in next, statement do copy[name] = part end
+    for _, name in ipairs { "Action", "NotAction", "Resource", "NotResource" } do
+      if copy[name] ~= nil then copy[name] = as_list(copy[name]) end
+    end
+    if type(copy.Principal) == "table" and copy.Principal.SCW ~= nil then copy.Principal = { SCW = as_list(copy.Principal.SCW) } end
+    statements[index] = copy
+  end
+  result.Statement = statements
+  return result
+end
+
 --- What a ref field holds: the bare id, or the last part of it when the field takes another attribute (a name).
 ---@param field scw.schema.Field
 ---@param value any
@@ -114,6 +136,7 @@ normal.named = {
   lower = function(value) return type(value) == "string" and value:lower() or value end,
   path = trim_slash,
   cidr = cidr,
+  policy = policy,
   timestamp = normal.timestamp,
 }
 

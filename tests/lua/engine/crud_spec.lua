@@ -17,7 +17,8 @@ local function scripted(routes)
     if type(answer) == "function" then answer = answer(body) end
     if type(answer[1]) == "number" then
       if answer[1] < 300 then return {}, { status = answer[1] } end
-      return nil, errors.new { code = "INFRA_005", message = answer[3] or "refused", status = answer[1], type = answer[2] }
+      return nil, errors.new { code = "INFRA_005", message = answer[3] or "refused", status = answer[1], type = answer[2],
+        precondition = answer[3] }
     end
     return answer, { status = 200 }
   end
@@ -113,7 +114,7 @@ describe("crud", function()
   it("retries the deletion of a network while something detaches, but not a protected secret", function()
     local network, secret = catalogue.get "private_network", catalogue.get "secret"
     local client = scripted {
-      ["DELETE /vpc/v2/regions/fr-par/private-networks/p1"] = { { 412, "precondition_failed" }, { 500 }, { 204 } },
+      ["DELETE /vpc/v2/regions/fr-par/private-networks/p1"] = { { 412, "precondition_failed", "resource_still_in_use" }, { 500 }, { 204 } },
       ["DELETE /secret-manager/v1beta1/regions/fr-par/secrets/s1"] = { { 412, "precondition_failed", "protected_resource" } },
     }
     assert.is_true(crud.delete(client, network, { id = "p1", place = PLACE, inputs = {} }))

@@ -1,6 +1,5 @@
 --- Resources of the control plane: everything here is decided by the words of the type.
 local calls = require "scw.engine.driver.calls"
-local core = require "core"
 local deferred = require "scw.schema.deferred"
 local difference = require "scw.schema.difference"
 local encoding = require "scw.schema.encoding"
@@ -38,7 +37,7 @@ end
 --- Lists that belong to the answer but stand on other paths.
 local function add_parts(client, type, answer, scope, options)
   for _, part in ipairs(type.api.parts) do
-    local elements, err = calls.pages(client, type, { path = part.path, query = part.query, field = part.field }, scope, options)
+    local elements, err = calls.pages(client, { path = part.path, query = part.query, field = part.field }, scope, options)
     if not elements then return nil, err end
     answer[part.field] = elements
   end
@@ -60,7 +59,7 @@ local function get(client, type, scope, options)
   local answer, err
   if api.read == "list" or api.read == "whole" then
     local elements
-    elements, err = calls.pages(client, type, api.list, scope, options)
+    elements, err = calls.pages(client, api.list, scope, options)
     if not elements then return calls.absent(err) end
     if api.read == "whole" then
       if #elements == 0 then return nil end
@@ -72,7 +71,7 @@ local function get(client, type, scope, options)
       if not answer then return nil end
     end
   else
-    answer, err = calls.once(client, type, api.read, scope, nil, options)
+    answer, err = calls.once(client, api.read, scope, nil, options)
     if not answer then return calls.absent(err) end
   end
   if wire.is_gone(type, answer) then return nil end
@@ -264,7 +263,7 @@ end
 
 function driver.list(client, type, place, parent, options)
   local scope = wire.scope(type, place, parent)
-  local elements, err = calls.pages(client, type, type.api.list, scope, options)
+  local elements, err = calls.pages(client, type.api.list, scope, options)
   if not elements then
     local _, problem = calls.absent(err)
     if problem then return nil, problem end
@@ -301,16 +300,15 @@ end
 --- Waits for the end of a deletion: 404, or a tombstone that need not be waited for any longer.
 local function wait_gone(client, type, scope, timeout, options)
   local gone = type.gone
-  local linger, began = wait.milliseconds(gone.linger or 0), core.clock()
-  local function look()
-    local answer, err = calls.once(client, type, type.api.read, scope, nil, options)
+  local linger = wait.milliseconds(gone.linger or 0)
+  local function look(waited)
+    local answer, err = calls.once(client, type.api.read, scope, nil, options)
     if not answer then
       local _, problem = calls.absent(err)
       if problem then return nil, problem end
       return true
     end
-    if wire.is_gone(type, answer) and (linger == 0 or (core.clock() - began) * (client.time_scale or 1) >= linger) then return true end
-    return false
+    return wire.is_gone(type, answer) and waited >= linger
   end
   return wait.until_found(client, { timeout = timeout or gone.timeout, poll = gone.poll, expected = gone.expected }, look, function()
     return errors.new { code = "INFRA_006", kind = "timeout", address = options.address,
@@ -354,7 +352,7 @@ function driver.find(client, type, values, place, options)
   for _, name in ipairs(type.identity) do
     if deferred.contains(scope[name]) then return nil end
   end
-  local elements, err = calls.pages(client, type, type.api.list, scope, options)
+  local elements, err = calls.pages(client, type.api.list, scope, options)
   if not elements then return calls.absent(err) end
   if type.api.read == "whole" then return #elements > 0 and wire.id(type, {}, scope) or nil end
   for _, element in ipairs(elements) do

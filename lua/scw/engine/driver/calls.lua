@@ -38,31 +38,30 @@ end
 --- Whether a refusal settles when one waits.
 local function settles(type, call, err)
   if not err.status then return false end
-  local text = text_of(err)
   if err.status == 409 then
     if err.type == "transient_state" then return true end
     return type.serial ~= nil and err.type ~= "already_exists"
   end
-  if err.type == "protected_resource" or text:find("protected_resource", 1, true) then return false end
-  if err.status == 412 and call.method == "DELETE" and text:find("still_in_use", 1, true) then return true end
+  if err.precondition == "protected_resource" then return false end
+  if err.status == 412 and call.method == "DELETE" and err.precondition == "resource_still_in_use" then return true end
   for _, wanted in ipairs(call.retry or {}) do
     if calls.says(err, wanted) then return true end
   end
   return false
 end
 
-local function send(client, type, call, scope, body, options)
+local function send(client, call, scope, body, options)
   local query = call.query and wire.fill(call.query, scope) or nil
   if body == nil and call.method == "POST" then body = {} end
   return client:call {
-    method = call.method, path = wire.path(call.path, scope), query = query, body = body, product = type.product,
+    method = call.method, path = wire.path(call.path, scope), query = query, body = body,
     idempotent = call.method ~= "POST", address = options.address,
   }
 end
 
 --- One call, as it comes.
-function calls.once(client, type, call, scope, body, options)
-  return send(client, type, call, scope, body, options)
+function calls.once(client, call, scope, body, options)
+  return send(client, call, scope, body, options)
 end
 
 --- A call repeated while the service says that something still has to settle.
@@ -72,7 +71,7 @@ function calls.settled(client, type, call, scope, body, timeout, options)
   local limit = wait.milliseconds(timeout or (type.ready and type.ready.timeout) or type.gone.timeout)
   local waited, delay = 0, FIRST_MS
   while true do
-    local answer, response = send(client, type, call, scope, body, options)
+    local answer, response = send(client, call, scope, body, options)
     if answer ~= nil or not errors.is(response) then return answer or {}, response end
     if waited >= limit or not settles(type, call, response) then return nil, response end
     local pause = math.floor(delay * (0.75 + core.random(1):byte() / 510))
@@ -86,10 +85,10 @@ end
 --- All elements of a list.
 ---@return table[]|nil
 ---@return table? err
-function calls.pages(client, type, list, scope, options)
+function calls.pages(client, list, scope, options)
   return client:pages {
     path = wire.path(list.path, scope), query = wire.fill(list.query or {}, scope), field = list.field,
-    product = type.product, address = options.address,
+    address = options.address,
   }
 end
 
@@ -99,7 +98,7 @@ end
 function calls.stop(client, type, scope, timeout, options)
   local stop = type.stop
   local function busy()
-    local members, err = calls.pages(client, type, stop.list, scope, options)
+    local members, err = calls.pages(client, stop.list, scope, options)
     if not members then return nil, err end
     local found = {}
     for _, member in ipairs(members) do
@@ -114,7 +113,7 @@ function calls.stop(client, type, scope, timeout, options)
   for _, id in ipairs(found) do
     local inner = { member = id }
     for name, value in next, scope do inner[name] = value end
-    local ok, problem = calls.once(client, type, stop.call, inner, nil, options)
+    local ok, problem = calls.once(client, stop.call, inner, nil, options)
     if not ok and not calls.is_absent(problem) then return nil, problem end
   end
   return wait.until_found(client, { timeout = timeout, poll = "5s" }, function()

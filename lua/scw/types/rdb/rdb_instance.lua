@@ -20,7 +20,7 @@ return schema.type {
     volume_size = schema.size { computed = true, replace = "decrease", update = "upgrade", multiple = "5GB",
       wire = { "volume_size", read = "volume.size" }, doc = "Only grows. Given by the node type with lssd." },
     user_name = schema.str { required = true, replace = true, wire = { read = false, update = false }, doc = "First user." },
-    password = schema.str { required = true, secret = true, update = "password", format = "password" },
+    password = schema.str { required = true, secret = true, update = "password", format = "password", doc = "Of the first user." },
     endpoints = schema.set { wire = { "init_endpoints", update = false, read = "endpoints" }, computed = true,
       update = "endpoints", doc = "None given: a public one, open to the world. Only private ones given: no public one.",
       of = schema.object { one_of = { "load_balancer", "private_network" }, fields = {
@@ -63,9 +63,10 @@ return schema.type {
     status = schema.str { doc = "ready, disk_full, error, locked, or a passing state." },
     ip = schema.str { wire = "endpoints[private_network].ip", otherwise = "endpoints[load_balancer].ip",
       doc = "Private address, or the public one." },
-    port = schema.int { wire = "endpoints[private_network].port", otherwise = "endpoints[load_balancer].port" },
-    public_ip = schema.str { wire = "endpoints[load_balancer].ip" },
-    public_port = schema.int { wire = "endpoints[load_balancer].port" },
+    port = schema.int { wire = "endpoints[private_network].port", otherwise = "endpoints[load_balancer].port",
+      doc = "Port at `ip`." },
+    public_ip = schema.str { wire = "endpoints[load_balancer].ip", doc = "Public address, if it has one." },
+    public_port = schema.int { wire = "endpoints[load_balancer].port", doc = "Port at `public_ip`." },
   },
 
   ready = {
