@@ -1,9 +1,9 @@
 #include "server.h"
 
 #include "buffer.h"
+#include "microhttpd.h"
 
 #include <errno.h>
-#include <microhttpd.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +20,7 @@ enum {
 };
 
 struct server_request {
+  const struct microhttpd *http;     /* borrowed; the library outlives everything */
   struct server *server;             /* borrowed; NULL once the server closed */
   struct MHD_Connection *connection; /* borrowed; NULL once it ended */
   char *method;                      /* owned */
@@ -38,7 +39,8 @@ struct server_request {
 };
 
 struct server {
-  struct MHD_Daemon *daemon; /* owned */
+  const struct microhttpd *http; /* borrowed */
+  struct MHD_Daemon *daemon;     /* owned */
   uv_poll_t poll;
   uv_timer_t timer;
   uv_timer_cb on_due;
@@ -55,7 +57,7 @@ struct server {
 };
 
 static void request_free(struct server_request *request) {
-  if (request->response) MHD_destroy_response(request->response);
+  if (request->response) request->http->destroy_response(request->response);
   if (request->link) {
     *request->link = request->next;
     if (request->next) request->next->link = request->link;
@@ -74,8 +76,8 @@ static void request_release(struct server_request *request) {
 /* Lets the daemon do what it can, then asks it when it wants to run again. */
 static void run(struct server *server) {
   MHD_UNSIGNED_LONG_LONG ms = 0;
-  MHD_run(server->daemon);
-  if (MHD_get_timeout(server->daemon, &ms) == MHD_YES) {
+  server->http->run(server->daemon);
+  if (server->http->get_timeout(server->daemon, &ms) == MHD_YES) {
     uv_timer_start(&server->timer, server->on_due, ms, 0);
   } else {
     uv_timer_stop(&server->timer);
@@ -107,6 +109,7 @@ static void *on_target(void *context, const char *target, struct MHD_Connection 
     free(request);
     return NULL;
   }
+  request->http = server->http;
   request->server = server;
   request->connection = connection;
   request->next = server->requests;
@@ -128,14 +131,15 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
   request_release(request);
 }
 
-static enum MHD_Result refuse_body(struct MHD_Connection *connection) {
+static enum MHD_Result refuse_body(const struct server_request *request) {
+  const struct microhttpd *http = request->http;
   static char text[] = "{\"message\":\"request body too large\"}";
   struct MHD_Response *response =
-      MHD_create_response_from_buffer(sizeof text - 1, text, MHD_RESPMEM_PERSISTENT);
+      http->create_response_from_buffer(sizeof text - 1, text, MHD_RESPMEM_PERSISTENT);
   if (!response) return MHD_NO;
-  MHD_add_response_header(response, "Content-Type", "application/json");
-  enum MHD_Result result = MHD_queue_response(connection, MHD_HTTP_CONTENT_TOO_LARGE, response);
-  MHD_destroy_response(response);
+  http->add_response_header(response, "Content-Type", "application/json");
+  enum MHD_Result result = http->queue_response(request->connection, MHD_HTTP_CONTENT_TOO_LARGE, response);
+  http->destroy_response(response);
   return result;
 }
 
@@ -144,9 +148,9 @@ static enum MHD_Result start_request(struct server *server, struct server_reques
   request->started = true;
   request->method = strdup(method);
   if (!request->method) return MHD_NO;
-  const char *length =
-      MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
-  if (length && strtoull(length, NULL, 10) > server->max_body) return refuse_body(request->connection);
+  const char *length = request->http->lookup_connection_value(request->connection, MHD_HEADER_KIND,
+                                                              MHD_HTTP_HEADER_CONTENT_LENGTH);
+  if (length && strtoull(length, NULL, 10) > server->max_body) return refuse_body(request);
   return MHD_YES;
 }
 
@@ -176,15 +180,15 @@ static enum MHD_Result on_access(void *context, struct MHD_Connection *connectio
     return result;
   }
   if (request->response) {
-    enum MHD_Result result = MHD_queue_response(connection, request->status, request->response);
-    MHD_destroy_response(request->response);
+    enum MHD_Result result = server->http->queue_response(connection, request->status, request->response);
+    server->http->destroy_response(request->response);
     request->response = NULL;
     return result;
   }
   if (request->dropped || server->closing) return MHD_NO;
-  if (request->received > server->max_body) return refuse_body(connection);
+  if (request->received > server->max_body) return refuse_body(request);
 
-  MHD_suspend_connection(connection);
+  server->http->suspend_connection(connection);
   request->parked = true;
   request->held = true;
   *server->tail = request;
@@ -232,7 +236,7 @@ static enum MHD_Result on_header(void *context, enum MHD_ValueKind kind, const c
 void request_headers(const struct server_request *request, request_header_fn each, void *context) {
   struct header_visit visit = {each, context};
   if (request->connection)
-    MHD_get_connection_values_n(request->connection, MHD_HEADER_KIND, on_header, &visit);
+    request->http->get_connection_values_n(request->connection, MHD_HEADER_KIND, on_header, &visit);
 }
 
 /* Lets the parked connection go on: on_access sees the answer (or that there is none) in the next run. */
@@ -244,7 +248,7 @@ static bool resume(struct server_request *request) {
     return false;
   }
   request->parked = false;
-  MHD_resume_connection(request->connection);
+  request->http->resume_connection(request->connection);
   uv_prepare_start(&request->server->prepare, on_prepare);
   return true;
 }
@@ -267,15 +271,16 @@ static struct MHD_Response *make_response(const struct server_request *request,
   }
   struct MHD_Response *response = NULL;
   if (declared && strcmp(request->method, "HEAD") == 0) {
-    response = MHD_create_response_from_callback(strtoull(declared, NULL, 10), 1024, no_bytes, NULL, NULL);
+    response = request->http->create_response_from_callback(strtoull(declared, NULL, 10), 1024, no_bytes,
+                                                            NULL, NULL);
   } else {
-    response = MHD_create_response_from_buffer(length, (void *)body, MHD_RESPMEM_MUST_COPY);
+    response = request->http->create_response_from_buffer(length, (void *)body, MHD_RESPMEM_MUST_COPY);
   }
   if (!response) return NULL;
   for (size_t i = 0; i < count; i++) {
     if (strcasecmp(headers[i].name, MHD_HTTP_HEADER_CONTENT_LENGTH) == 0) continue;
-    if (MHD_add_response_header(response, headers[i].name, headers[i].value) != MHD_YES) {
-      MHD_destroy_response(response);
+    if (request->http->add_response_header(response, headers[i].name, headers[i].value) != MHD_YES) {
+      request->http->destroy_response(response);
       return NULL;
     }
   }
@@ -345,6 +350,8 @@ static void close_handles(struct server *server) {
 
 struct server *server_open(uv_loop_t *loop, const struct server_options *options, struct error *err) {
   uint16_t port = 0;
+  const struct microhttpd *http = microhttpd_open(err);
+  if (!http) return NULL;
   int fd = listen_on(options, &port, err);
   if (fd < 0) return NULL;
   struct server *server = calloc(1, sizeof *server);
@@ -352,24 +359,25 @@ struct server *server_open(uv_loop_t *loop, const struct server_options *options
     error_set(err, ERROR_MEMORY, "out of memory");
     goto fail;
   }
+  server->http = http;
   server->tail = &server->head;
   server->max_body = options->max_body;
   server->on_request = options->on_request;
   server->context = options->context;
   server->port = port;
   server->on_due = on_due;
-  server->daemon =
-      MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_access, server,   /* */
-                       MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_URI_LOG_CALLBACK, on_target, server, /* */
-                       MHD_OPTION_NOTIFY_COMPLETED, on_completed, server,                            /* */
-                       MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,                /* */
-                       MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS, MHD_OPTION_END);
+  server->daemon = server->http->start_daemon(
+      MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_access, server,   /* */
+      MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_URI_LOG_CALLBACK, on_target, server, /* */
+      MHD_OPTION_NOTIFY_COMPLETED, on_completed, server,                            /* */
+      MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,                /* */
+      MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS, MHD_OPTION_END);
   if (!server->daemon) {
     error_set(err, ERROR_IO, "cannot start the HTTP server");
     goto fail;
   }
   fd = -1; /* the daemon closes it */
-  const union MHD_DaemonInfo *info = MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+  const union MHD_DaemonInfo *info = server->http->get_daemon_info(server->daemon, MHD_DAEMON_INFO_EPOLL_FD);
   int status = info ? uv_poll_init(loop, &server->poll, info->epoll_fd) : UV_EINVAL;
   if (status != 0) {
     error_set(err, ERROR_IO, "cannot watch the HTTP server: %s", uv_strerror(status));
@@ -386,7 +394,7 @@ struct server *server_open(uv_loop_t *loop, const struct server_options *options
 
 fail:
   if (fd >= 0) close(fd);
-  if (server && server->daemon) MHD_stop_daemon(server->daemon);
+  if (server && server->daemon) server->http->stop_daemon(server->daemon);
   free(server);
   return NULL;
 }
@@ -401,12 +409,12 @@ void server_close(struct server *server) {
     next = request->next;
     if (!request->parked) continue;
     request->parked = false;
-    MHD_resume_connection(request->connection);
+    request->http->resume_connection(request->connection);
   }
-  for (int i = 0; i < CLOSING_ROUNDS; i++) MHD_run(server->daemon);
+  for (int i = 0; i < CLOSING_ROUNDS; i++) server->http->run(server->daemon);
 
   uv_poll_stop(&server->poll); /* before the daemon closes the descriptor */
-  MHD_stop_daemon(server->daemon);
+  server->http->stop_daemon(server->daemon);
   while (server->head) { /* never taken */
     struct server_request *request = server_take(server);
     request->held = false;

@@ -57,7 +57,8 @@ after_each(function()
 end)
 
 local function failure(code, message)
-  return ("<?xml version='1.0'?><Error><Code>%s</Code><Message>%s</Message><RequestId>tx-1</RequestId></Error>"):format(code, message or "no")
+  local form = "<?xml version='1.0'?><Error><Code>%s</Code><Message>%s</Message><RequestId>tx-1</RequestId></Error>"
+  return form:format(code, message or "no")
 end
 
 describe("an object", function()
