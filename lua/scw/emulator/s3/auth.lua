@@ -55,10 +55,8 @@ local function read_header(request)
     return errors.fail("AuthorizationHeaderMalformed", "The authorization header is malformed; the Credential is mal-formed;"
       .. ' expecting "<access-key>/YYYYMMDD/<region>/s3/aws4_request".')
   end
-  local payload = request.headers["x-amz-content-sha256"]
-  if not payload then
-    return errors.fail("InvalidRequest", "Missing required header for this request: x-amz-content-sha256")
-  end
+  -- Plain curl signs the hash of the body without sending it along.
+  local payload = request.headers["x-amz-content-sha256"] or core.hex(core.digest("sha256", request.body))
   local stamp = request.headers["x-amz-date"]
   if not stamp then
     local seconds = time.parse_http(request.headers.date or "")
