@@ -106,15 +106,15 @@ local function read(context, with_body)
   if with_body and is_archived(version, context.now) then
     return errors.fail("InvalidObjectState", nil, { { "StorageClass", "GLACIER" } })
   end
-  if (context.headers["x-amz-checksum-mode"] or ""):upper() == "ENABLED" and version.checksum then
-    headers[checksum.header(version.checksum.algorithm)] = version.checksum.value
-    headers["x-amz-checksum-type"] = version.checksum.type
-  end
   if not context.caller.anonymous then
     for name, header in pairs(overrides) do headers[header] = context.query[name] or headers[header] end
   end
   local from, to, refusal = slice_of(context, version, headers)
   if refusal then return nil, refusal end
+  if not from and (context.headers["x-amz-checksum-mode"] or ""):upper() == "ENABLED" and version.checksum then
+    headers[checksum.header(version.checksum.algorithm)] = version.checksum.value -- of the whole: not for a part of it
+    headers["x-amz-checksum-type"] = version.checksum.type
+  end
   headers["content-length"] = tostring(from and to - from + 1 or version.size)
   local body = ""
   if with_body then

@@ -60,6 +60,8 @@ describe("objects", function()
     user:refused(416, "InvalidRange", "GET", "/box/key", { headers = { range = "bytes=-0" } })
     local headers = user:must("HEAD", "/box/key", { headers = { range = "bytes=2-4" } })
     assert.are.equal("3", headers["content-length"])
+    headers = user:must("GET", "/box/key", { headers = { range = "bytes=2-4", ["x-amz-checksum-mode"] = "ENABLED" } })
+    assert.is_nil(headers["x-amz-checksum-crc32"])
   end)
 
   it("check the digests sent along", function()
