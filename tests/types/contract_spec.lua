@@ -210,6 +210,11 @@ for _, name in ipairs(catalogue.names()) do
           local found = reference.operation(contracts, "GET", api.list.path)
           assert(found and found.list_field == api.list.field, ("%s: the list at %s is called %s"):format(name, api.list.path,
             found and tostring(found.list_field) or "nothing"))
+          for parameter in pairs { page = true, page_size = true } do
+            local known = false
+            for _, query in ipairs(found.query) do known = known or query.name == parameter end
+            assert(known, ("%s: the list has no %s"):format(name, parameter))
+          end
           for parameter in pairs(api.list.query) do
             local known = false
             for _, query in ipairs(found.query) do known = known or query.name == parameter end
@@ -235,7 +240,12 @@ for _, name in ipairs(catalogue.names()) do
             end
           end
         end
-        for _, part in ipairs(type.api.parts) do assert(reference.operation(contracts, "GET", part.path), part.path) end
+        for _, part in ipairs(type.api.parts) do
+          local operation = assert(reference.operation(contracts, "GET", part.path), part.path)
+          local paged = false
+          for _, query in ipairs(operation.query) do paged = paged or query.name == "page" end
+          assert.are.equal(paged, part.paged ~= false, part.path)
+        end
         for output_name, output in pairs(type.outputs) do
           if output.fetch then assert(reference.operation(contracts, "GET", output.fetch), output_name) end
         end

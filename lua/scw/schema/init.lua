@@ -67,7 +67,7 @@ local difference = require "scw.schema.difference"
 ---@field update scw.schema.Call|false
 ---@field read scw.schema.Call|"list"|"whole" whole: the list itself is the resource (a set of rules)
 ---@field delete scw.schema.Call|false
----@field parts { path: string, query: table, field: string }[] further lists that belong to the answer, under `field`
+---@field parts { path: string, query: table, field: string, paged?: false }[] further lists that belong to the answer, under `field`
 
 ---@class scw.schema.Type
 ---@field name string

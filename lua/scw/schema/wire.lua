@@ -127,6 +127,23 @@ function wire.scope(object, place, values, id)
   return scope
 end
 
+--- An import id ("fr-par/…", for buckets with "@project" behind) as the id and the place it names.
+---@param object scw.schema.Type
+---@param text string
+---@return string|nil id nil when it does not have the form of `import_id`
+---@return table place
+function wire.import(object, text)
+  local place, id = {}, text
+  if object.locality ~= "global" then
+    place[object.locality], id = text:match("^([^/]+)/(.+)$")
+    if not id or not place[object.locality]:match("^%l%l%-%l+[%d-]*$") then return nil, {} end
+  end
+  local bare, project = id:match("^(.+)@(%x+%-%x+%-%x+%-%x+%-%x+)$")
+  if bare then id, place.project = bare, project end
+  if #id == 0 then return nil, {} end
+  return id, place
+end
+
 --- Identifier of a resource from an answer and what is known.
 ---@return string|nil
 function wire.id(object, answer, scope)

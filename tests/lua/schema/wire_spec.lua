@@ -93,6 +93,15 @@ describe("wire", function()
   end)
 end)
 
+describe("import ids", function()
+  it("name the place and the resource", function()
+    assert.are.same({ "v1/n", { region = "fr-par" } }, { wire.import(thing, "fr-par/v1/n") })
+    local project = "33333333-3333-4333-8333-333333333333"
+    assert.are.same({ "shop", { region = "fr-par", project = project } }, { wire.import(thing, "fr-par/shop@" .. project) })
+    assert.is_nil((wire.import(thing, "shop")))
+  end)
+end)
+
 describe("normal", function()
   it("gives durations, sizes, times and networks one spelling", function()
     for given, wanted in pairs { ["5m"] = "300s", ["300.000000000s"] = "300s", ["1h30m"] = "5400s", ["500ms"] = "0.500s", x = "x" } do

@@ -37,7 +37,7 @@ end
 --- Lists that belong to the answer but stand on other paths.
 local function add_parts(client, type, answer, scope, options)
   for _, part in ipairs(type.api.parts) do
-    local elements, err = calls.pages(client, { path = part.path, query = part.query, field = part.field }, scope, options)
+    local elements, err = calls.pages(client, part, scope, options)
     if not elements then return nil, err end
     answer[part.field] = elements
   end

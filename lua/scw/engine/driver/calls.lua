@@ -36,8 +36,12 @@ function calls.says(err, wanted)
 end
 
 --- Whether a refusal settles when one waits.
-local function settles(type, call, err)
+local function settles(type, call, err, waited)
   if not err.status then return false end
+  -- what was made a moment ago may not be known everywhere yet
+  if err.status == 404 and type.eventual and (call.method == "POST" or call.method == "GET") then
+    return waited < type.eventual * 1000
+  end
   if err.status == 409 then
     if err.type == "transient_state" then return true end
     return type.serial ~= nil and err.type ~= "already_exists"
@@ -73,7 +77,7 @@ function calls.settled(client, type, call, scope, body, timeout, options)
   while true do
     local answer, response = send(client, call, scope, body, options)
     if answer ~= nil or not errors.is(response) then return answer or {}, response end
-    if waited >= limit or not settles(type, call, response) then return nil, response end
+    if waited >= limit or not settles(type, call, response, waited) then return nil, response end
     local pause = math.floor(delay * (0.75 + core.random(1):byte() / 510))
     if options.on_wait then options.on_wait(tostring(response.message)) end
     local ok, err = client:sleep(pause)
@@ -86,6 +90,12 @@ end
 ---@return table[]|nil
 ---@return table? err
 function calls.pages(client, list, scope, options)
+  if list.paged == false then
+    local answer, err = calls.once(client, { method = "GET", path = list.path, query = list.query }, scope, nil, options)
+    if not answer then return nil, err end
+    local elements = answer[list.field]
+    return type(elements) == "table" and elements or {}
+  end
   return client:pages {
     path = wire.path(list.path, scope), query = wire.fill(list.query or {}, scope), field = list.field,
     address = options.address,

@@ -7,7 +7,8 @@ return schema.type {
   api = {
     path = "/serverless-jobs/v1alpha2/regions/{region}/job-definitions",
     list = { field = "job_definitions", partial = true },
-    parts = { { path = "/serverless-jobs/v1alpha2/regions/{region}/secrets", query = { job_definition_id = "{id}" }, field = "secrets" } },
+    parts = { { path = "/serverless-jobs/v1alpha2/regions/{region}/secrets", query = { job_definition_id = "{id}" }, field = "secrets",
+      paged = false } },
   },
 
   fields = {
