@@ -75,7 +75,7 @@ static void *client(void *unused) {
   close(fd);
   /* too large, with and without a stated length */
   fd = dial();
-  put(fd, "PUT /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 1001\r\n\r\n");
+  put(fd, "PUT /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 5001\r\n\r\n");
   receive(fd, "too large");
   expect("413");
   close(fd);

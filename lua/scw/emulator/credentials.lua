@@ -10,7 +10,9 @@ local ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 ---@field secret_key string
 ---@field project_id string the project its buckets live in
 ---@field expires_at? string RFC 3339
----@field bearer? { application_id?: string, user_id?: string }
+---@field application_id? string whose key it is
+---@field user_id? string
+---@field owner? boolean of the organisation's owner
 
 ---@class scw.emulator.Credentials
 ---@field own scw.emulator.Key
@@ -29,11 +31,17 @@ function credentials.access_key()
   return table.concat(text)
 end
 
-local function as_key(record)
-  return record and {
-    access_key = record.body.access_key, secret_key = record.secret_key, project_id = record.body.default_project_id,
-    expires_at = type(record.body.expires_at) == "string" and record.body.expires_at or nil,
-    bearer = { application_id = record.body.application_id, user_id = record.body.user_id },
+local function text(value)
+  return type(value) == "string" and value ~= "" and value or nil
+end
+
+local function as_key(record, own)
+  if not record then return nil end
+  local body = record.body
+  return {
+    access_key = body.access_key, secret_key = record.secret_key, project_id = text(body.default_project_id) or own.project_id,
+    expires_at = text(body.expires_at), application_id = text(body.application_id), user_id = text(body.user_id),
+    owner = body.user_id == own.user_id,
   }
 end
 
@@ -42,7 +50,7 @@ end
 ---@return scw.emulator.Key|nil
 function methods:by_access_key(access_key)
   if access_key == self.own.access_key then return self.own end
-  return as_key(self.made:by("access_key", access_key)[1])
+  return as_key(self.made:by("access_key", access_key)[1], self.own)
 end
 
 --- The key with this secret; nil when there is none.
@@ -51,9 +59,20 @@ end
 function methods:by_secret_key(secret_key)
   if secret_key == self.own.secret_key then return self.own end
   for record in self.made:each() do
-    if record.secret_key == secret_key then return as_key(record) end
+    if record.secret_key == secret_key then return as_key(record, self.own) end
   end
   return nil
+end
+
+--- Who signs requests to Object Storage with this key, in which project: "KEY@project" asks for another than the key's.
+---@param access_key string
+---@param project_id? string
+---@return { secret_key: string, project_id: string, principal: string, owner: boolean }|nil
+function methods:caller(access_key, project_id)
+  local key = self:by_access_key(access_key)
+  if not key then return nil end
+  local principal = key.application_id and "application_id:" .. key.application_id or "user_id:" .. (key.user_id or "")
+  return { secret_key = key.secret_key, project_id = project_id or key.project_id, principal = principal, owner = key.owner or false }
 end
 
 ---@param own scw.emulator.Key

@@ -48,6 +48,7 @@ local function identity_of(self)
     record = { id = "identity", builtin = true, body = {
       access_key = credentials.access_key(), secret_key = core.uuid(),
       project_id = organization, organization_id = organization, -- the default project has the organisation's id
+      user_id = core.uuid(), owner = true,
     } }
   end
   record.body.clock = math.max(record.body.clock or 0, self.clock:now())
@@ -309,6 +310,14 @@ end
 
 -- Starting ----------------------------------------------------------------------------------------------------------------
 
+local function object_storage(self)
+  if #core.modules("scw.emulator.s3") == 0 then return nil end
+  return require("scw.emulator.s3").new {
+    store = self.store, now = core.now, -- signatures are of the real time
+    credentials = function(access_key, project_id) return self.credentials:caller(access_key, project_id) end,
+  }
+end
+
 --- An emulator without sockets: for tests of behaviour, through `handle`.
 ---@param options? scw.emulator.Options
 ---@return scw.emulator.Emulator|nil
@@ -330,6 +339,7 @@ function emulator.new(options)
   self.credentials = credentials.new(own, memory:collection("iam_api_key"))
   self.s3 = object_storage(self)
   install_all(self)
+  self.s3 = object_storage(self)
   populate(self)
   memory.on_flush = function()
     own.clock = self.clock:now()
