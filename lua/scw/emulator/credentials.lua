@@ -67,10 +67,11 @@ end
 --- Who signs requests to Object Storage with this key, in which project: "KEY@project" asks for another than the key's.
 ---@param access_key string
 ---@param project_id? string
+---@param now string RFC 3339: an expired key is none
 ---@return { secret_key: string, project_id: string, principal: string, owner: boolean }|nil
-function methods:caller(access_key, project_id)
+function methods:caller(access_key, project_id, now)
   local key = self:by_access_key(access_key)
-  if not key then return nil end
+  if not key or key.expires_at and key.expires_at <= now then return nil end
   local principal = key.application_id and "application_id:" .. key.application_id or "user_id:" .. (key.user_id or "")
   return { secret_key = key.secret_key, project_id = project_id or key.project_id, principal = principal, owner = key.owner or false }
 end

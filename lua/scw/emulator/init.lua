@@ -176,15 +176,8 @@ local function object_storage(self)
   return s3.new {
     store = self.store,
     credentials = function(access_key, project)
-      local key = self.credentials:by_access_key(access_key)
-      if not key or key.expires_at and key.expires_at <= self.clock:timestamp() then return nil end
       if project and not resource.is_uuid(project) then return nil end
-      local bearer = key.bearer or {}
-      return {
-        secret_key = key.secret_key, project_id = project or key.project_id, owner = key == self.credentials.own,
-        principal = type(bearer.application_id) == "string" and "application_id:" .. bearer.application_id
-          or type(bearer.user_id) == "string" and "user_id:" .. bearer.user_id or nil,
-      }
+      return self.credentials:caller(access_key, project, self.clock:timestamp())
     end,
   }
 end
@@ -310,14 +303,6 @@ end
 
 -- Starting ----------------------------------------------------------------------------------------------------------------
 
-local function object_storage(self)
-  if #core.modules("scw.emulator.s3") == 0 then return nil end
-  return require("scw.emulator.s3").new {
-    store = self.store, now = core.now, -- signatures are of the real time
-    credentials = function(access_key, project_id) return self.credentials:caller(access_key, project_id) end,
-  }
-end
-
 --- An emulator without sockets: for tests of behaviour, through `handle`.
 ---@param options? scw.emulator.Options
 ---@return scw.emulator.Emulator|nil
@@ -339,7 +324,6 @@ function emulator.new(options)
   self.credentials = credentials.new(own, memory:collection("iam_api_key"))
   self.s3 = object_storage(self)
   install_all(self)
-  self.s3 = object_storage(self)
   populate(self)
   memory.on_flush = function()
     own.clock = self.clock:now()

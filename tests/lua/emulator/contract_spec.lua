@@ -1,0 +1,115 @@
+local caller = require "tests.lua.emulator.caller"
+local core = require "core"
+local json = require "scw.json"
+
+local REFERENCE = os.getenv "SCWLUA_REFERENCE" or (os.getenv "SCWLUA_SOURCE" or ".") .. "/../shared"
+local CHECKER = REFERENCE .. "/contract/check_request.py"
+
+--- Every call of a product's resource: make, read, list, change, read, delete, read.
+local function exercise(call, path, body, change, keep)
+  local _, made = call("POST", path, body)
+  assert(made.id, path .. ": " .. tostring(json.encode(made)))
+  call("GET", path .. "/" .. made.id)
+  call("GET", path .. "?page=1&page_size=10")
+  if change then call("PATCH", path .. "/" .. made.id, change) end
+  call("GET", path .. "/" .. made.id)
+  if keep then return made end
+  call("DELETE", path .. "/" .. made.id)
+  call("GET", path .. "/" .. made.id)
+  return made
+end
+
+local function containers(call, project, network)
+  local region = "/containers/v1/regions/fr-par"
+  local space = exercise(call, region .. "/namespaces", { project_id = project, name = "space",
+    environment_variables = { A = "1" }, secret_environment_variables = { B = "2" } }, { description = "x" }, true)
+  local web = exercise(call, region .. "/containers", { namespace_id = space.id, name = "web", image = "nginx",
+    private_network_id = network, startup_probe = { http = { path = "/" }, interval = "5s" } }, { min_scale = 1 }, true)
+  exercise(call, region .. "/triggers", { container_id = web.id, name = "t", cron_config = { schedule = "0 0 * * *", timezone = "UTC" } },
+    { description = "x" })
+  exercise(call, region .. "/domains", { container_id = web.id, hostname = "a.example.org" }, { tags = json.array { "x" } })
+  call("POST", region .. "/containers/" .. web.id .. "/redeploy", {})
+  call("GET", region .. "/containers/" .. web.id)
+  call("DELETE", region .. "/containers/" .. web.id)
+  call("DELETE", region .. "/namespaces/" .. space.id)
+end
+
+local function networks(call, project)
+  local region = "/vpc/v2/regions/fr-par"
+  local vpc = exercise(call, region .. "/vpcs", { project_id = project, name = "v" }, { name = "w" }, true)
+  local other = exercise(call, region .. "/vpcs", { project_id = project, name = "o" }, nil, true)
+  local network = exercise(call, region .. "/private-networks", { project_id = project, name = "n", vpc_id = vpc.id,
+    subnets = json.array { "10.0.0.0/22" } }, { tags = json.array { "x" } }, true)
+  exercise(call, region .. "/routes", { vpc_id = vpc.id, destination = "10.9.0.0/24", description = "",
+    nexthop_private_network_id = network.id }, { description = "y" })
+  call("GET", region .. "/routes-with-nexthop?vpc_id=" .. vpc.id)
+  call("GET", region .. "/subnets?vpc_id=" .. vpc.id)
+  exercise(call, region .. "/vpc-connectors", { vpc_id = vpc.id, target_vpc_id = other.id, name = "c" }, { name = "d" })
+  exercise(call, region .. "/ingress-rules", { vpc_id = vpc.id, source = "10.1.0.0/24", nexthop_resource_ip = "10.0.0.2",
+    nexthop_private_network_id = network.id, description = "", tags = json.array {} }, { description = "z" })
+  local acl = region .. "/vpcs/" .. vpc.id .. "/acl-rules"
+  call("PUT", acl, { is_ipv6 = false, default_policy = "drop", rules = json.array { { protocol = "TCP", source = "0.0.0.0/0",
+    src_port_low = 0, src_port_high = 0, destination = "0.0.0.0/0", dst_port_low = 80, dst_port_high = 80, action = "accept" } } })
+  call("GET", acl .. "?is_ipv6=false")
+  local ips = "/ipam/v1/regions/fr-par/ips"
+  exercise(call, ips, { project_id = project, source = { private_network_id = network.id }, is_ipv6 = false }, { tags = json.array { "x" } })
+  exercise(call, ips, { project_id = project, source = { private_network_id = network.id }, is_ipv6 = true })
+  return network.id
+end
+
+local function jobs(call, project)
+  local region = "/serverless-jobs/v1alpha2/regions/fr-par"
+  local job = exercise(call, region .. "/job-definitions", { project_id = project, name = "j", image_uri = "alpine", cpu_limit = 120,
+    memory_limit = 256, local_storage_capacity = 1000, cron_schedule = { schedule = "0 0 * * *", timezone = "UTC" } },
+    { name = "k" }, true)
+  local _, started = call("POST", region .. "/job-definitions/" .. job.id .. "/start", {})
+  call("GET", region .. "/job-runs?job_definition_id=" .. job.id)
+  call("POST", region .. "/job-runs/" .. started.job_runs[1].id .. "/stop", {})
+  call("GET", region .. "/job-runs/" .. started.job_runs[1].id)
+  call("GET", region .. "/secrets?job_definition_id=" .. job.id)
+  call("GET", region .. "/job-limits")
+  call("GET", region .. "/job-resources")
+  call("DELETE", region .. "/job-definitions/" .. job.id)
+end
+
+local function messaging(call, project)
+  local region = "/mnq/v1beta1/regions/fr-par"
+  call("POST", region .. "/activate-sqs", { project_id = project })
+  call("GET", region .. "/sqs-info?project_id=" .. project)
+  exercise(call, region .. "/sqs-credentials", { project_id = project, name = "c", permissions = { can_manage = true } }, { name = "d" })
+  local account = exercise(call, region .. "/nats-accounts", { project_id = project, name = "a" }, { name = "b" }, true)
+  exercise(call, region .. "/nats-credentials", { nats_account_id = account.id, name = "c" })
+  call("POST", region .. "/deactivate-sqs", { project_id = project })
+end
+
+local function zones(call)
+  local zone = "/domain/v2beta1/dns-zones"
+  call("PATCH", zone .. "/a.example.org/records", { return_all_records = false, disallow_new_zone_creation = false,
+    changes = json.array { { add = { records = json.array {
+      { id = "", name = "www", type = "CNAME", data = "x.", ttl = 60, priority = 0 } } } } } })
+  call("GET", zone .. "/a.example.org/records?name=www")
+  call("GET", zone .. "?dns_zones=a.example.org")
+end
+
+describe("the emulator's answers", function()
+  it("satisfy the contract of the services", function()
+    if not core.file_stat(CHECKER) then return pending("no reference beside the repository (SCWLUA_REFERENCE)") end
+    local emulator, call, exchanges = caller.new()
+    local project = emulator.project_id
+    exercise(call, "/account/v3/projects", { name = "p", organization_id = emulator.organization_id, description = "" }, { name = "q" })
+    exercise(call, "/registry/v1/regions/fr-par/namespaces", { project_id = project, name = "images" }, { description = "x" })
+    containers(call, project, networks(call, project))
+    jobs(call, project)
+    messaging(call, project)
+    zones(call)
+
+    local path = os.tmpname()
+    local lines = {}
+    for index, exchange in ipairs(exchanges) do lines[index] = assert(json.encode(exchange)) end
+    assert(core.file_write(path, table.concat(lines, "\n") .. "\n"))
+    local result = assert(core.exec { argv = { "python3", CHECKER, "--strict", path }, timeout_ms = 60000 })
+    os.remove(path)
+    assert.are.equal("", result.status == 0 and "" or result.stdout .. result.stderr)
+    assert.is_true(#exchanges > 100)
+  end)
+end)
