@@ -21,7 +21,8 @@
 ---   update     "PATCH" | "PUT" | false, delete "object" (200, with the object) | "empty" (204) | false,
 ---              create = false, read = false
 ---   filters    own filters of the list, page_size its default
----   owner      "project" (default) | "organization" | "parent": which owner ids an answer shows
+---   owner      which owner ids an answer shows: "project" (default) the project and its organisation, "bare" the project,
+---              "organization" that, "parent" none (they belong to what their parent belongs to)
 ---   before     function(call), ahead of every call
 ---   hooks      prepare(call, values), created(call, record), patched(call, record, values, before),
 ---              removing(call, record), removed(emulator, record), view(call, record, body), settled(emulator, record, step),
@@ -196,6 +197,7 @@ local function owners(self, call, values, parent)
     end
     values.project_id = project
   end
+  if self.owner == "bare" then return project end
   local organization = from.organization_id
   if type(organization) ~= "string" or organization == "" then
     organization = self.emulator:organization_of(project)

@@ -10,7 +10,7 @@ local function exercise(call, path, body, change, keep)
   local _, made = call("POST", path, body)
   assert(made.id, path .. ": " .. tostring(json.encode(made)))
   call("GET", path .. "/" .. made.id)
-  call("GET", path .. "?page=1&page_size=10")
+  if not path:find "/routes$" then call("GET", path .. "?page=1&page_size=10") end -- routes are listed with their next hop
   if change then call("PATCH", path .. "/" .. made.id, change) end
   call("GET", path .. "/" .. made.id)
   if keep then return made end
@@ -107,9 +107,11 @@ describe("the emulator's answers", function()
     local lines = {}
     for index, exchange in ipairs(exchanges) do lines[index] = assert(json.encode(exchange)) end
     assert(core.file_write(path, table.concat(lines, "\n") .. "\n"))
-    local result = assert(core.exec { argv = { "python3", CHECKER, "--strict", path }, timeout_ms = 60000 })
+    local checker = assert(io.popen(("timeout 60 python3 '%s' --strict '%s' 2>&1"):format(CHECKER, path)))
+    local problems = checker:read "a"
+    local ok = checker:close()
     os.remove(path)
-    assert.are.equal("", result.status == 0 and "" or result.stdout .. result.stderr)
+    assert.are.equal("", ok and "" or problems)
     assert.is_true(#exchanges > 100)
   end)
 end)

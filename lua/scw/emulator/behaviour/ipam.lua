@@ -76,6 +76,7 @@ local ips = {
   path = "/ipam/v1/regions/{region}/ips",
   list = "ips",
   noun = "ip",
+  owner = "bare",
   fields = {
     source = { kind = "object", required = true, update = false },
     address = { kind = "str", update = false },
@@ -106,7 +107,6 @@ local ips = {
     created = function(call, record)
       record.private_network_id = call.network.id
       record.body.resource = custom(record, call.body.resource)
-      record.body.organization_id = nil
     end,
     removing = function(_, record)
       if is_attached(record) and record.body.resource.type ~= "custom" then

@@ -53,6 +53,7 @@ end
 
 local definitions = {
   kind = "job_definition",
+  owner = "bare",
   missing = function() return answer.message(404, "job definition is not found") end,
   fields = {
     command = { kind = "str", default = "" },
@@ -61,7 +62,6 @@ local definitions = {
     secrets = false,
   },
   hooks = {
-    created = function(_, record) record.body.organization_id = nil end,
     patching = function(_, _, values)
       local schedule = values.cron_schedule
       if type(schedule) == "table" and (schedule.schedule == nil or schedule.schedule == "") then

@@ -25,6 +25,7 @@ local nats_accounts = {
   path = REGION .. "/nats-accounts",
   list = "nats_accounts",
   noun = "nats_account",
+  owner = "bare",
   fields = { name = { kind = "str", required = true } },
   hooks = {
     prepare = function(call, values)
@@ -68,6 +69,7 @@ local sqs_credentials = {
   path = REGION .. "/sqs-credentials",
   list = "sqs_credentials",
   noun = "sqs_credentials",
+  owner = "bare",
   fields = {
     name = { kind = "str", required = true },
     permissions = { kind = "object", fields = {

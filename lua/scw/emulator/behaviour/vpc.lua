@@ -299,7 +299,7 @@ local connectors = {
 local ingress_rules = {
   kind = "vpc_ingress_rule",
   path = REGION .. "/ingress-rules",
-  list = "ingress_rules",
+  list = "rules",
   missing = unknown_missing,
   parent = { kind = "vpc", field = "vpc_id" },
   fields = {
