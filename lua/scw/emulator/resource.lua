@@ -75,7 +75,8 @@ function methods:settle(record)
   return record
 end
 
---- Plans what happens to a record: { after = seconds, set = {…} | remove = true, quiet = no new updated_at }.
+--- Plans what happens to a record: { after = seconds, set = {…} | remove = true, quiet = no new updated_at,
+--- lasting = a period of grace, which does not shrink when time is instant }.
 --- Replaces what was planned before.
 ---@param record scw.emulator.Record
 ---@param steps table[]
@@ -84,7 +85,7 @@ function methods:plan(record, steps)
   record.steps = {}
   for index, step in ipairs(steps) do
     total = total + step.after
-    step.at = self.emulator.clock:after(total)
+    step.at = step.lasting and self.emulator.clock:now() + total or self.emulator.clock:after(total)
     record.steps[index] = step
   end
   self.passing[record.id] = record
