@@ -25,7 +25,8 @@ struct engine;
   part(sigv4) \
   part(xml) \
   part(s3) \
-  part(seal)
+  part(seal) \
+  part(ceiling)
 /* clang-format on */
 
 #define API_DECLARE(noun) void api_open_##noun(lua_State *L);
