@@ -110,16 +110,20 @@ local function canonical_request(request, claim, path)
     claim.payload }, "\n")
 end
 
---- Signing keys live for a day: the last ones are kept.
-local keys = setmetatable({}, { __mode = "k" })
+local MOST_KEYS = 256
 
-local function signing_key(record, claim)
-  local kept = keys[record]
+--- Signing keys hold for a day and a region: they are kept, all forgotten when there are too many.
+local function signing_key(service, record, claim)
   local name = claim.date .. claim.region .. record.secret_key
-  if kept and kept.name == name then return kept.key end
+  local kept = service.signing_keys
+  if kept[name] then return kept[name] end
   local key = "AWS4" .. record.secret_key
   for _, part in ipairs { claim.date, claim.region, "s3", "aws4_request" } do key = core.hmac("sha256", key, part) end
-  keys[record] = { name = name, key = key }
+  if kept.count >= MOST_KEYS then
+    kept = { count = 0 }
+    service.signing_keys = kept
+  end
+  kept[name], kept.count = key, kept.count + 1
   return key
 end
 
@@ -127,7 +131,8 @@ end
 local function matches(request, claim, key)
   local scope = table.concat({ claim.date, claim.region, "s3", "aws4_request" }, "/")
   local first
-  for _, path in ipairs { request.path, core.uri_encode(core.uri_decode(request.path), true) } do
+  local strict = core.uri_encode(core.uri_decode(request.path), true)
+  for _, path in ipairs { request.path, strict ~= request.path and strict or nil } do
     local canonical = canonical_request(request, claim, path)
     local text = table.concat({ ALGORITHM, claim.stamp, scope, core.hex(core.digest("sha256", canonical)) }, "\n")
     if core.hex(core.hmac("sha256", key, text)) == claim.signature then return true, scope end
@@ -171,7 +176,7 @@ end
 
 --- Finds out who sent the request and checks the signature; the payload is checked by `auth.payload`.
 ---@param request scw.emulator.s3.Request
----@param service table `credentials`, `regions`
+---@param service table `credentials`, `regions`, `signing_keys`
 ---@param now number
 ---@return scw.emulator.s3.Caller?
 ---@return scw.emulator.s3.Error?
@@ -200,7 +205,7 @@ function auth.identify(request, service, now)
   ok, err = check_signed_headers(request, claim)
   if ok then ok, err = check_time(claim, now) end
   if not ok then return nil, err end
-  local key = signing_key(record, claim)
+  local key = signing_key(service, record, claim)
   local matched, scope = matches(request, claim, key)
   if not matched then return nil, scope end
   return {

@@ -22,6 +22,7 @@ local s3 = {}
 ---@field regions table<string, boolean>
 ---@field now fun(): number
 ---@field credentials fun(access_key: string, project_id: string?): table?
+---@field signing_keys table<string, any> made before, and their `count`
 local methods = {}
 local metatable = { __index = methods }
 
@@ -156,7 +157,7 @@ function s3.new(options)
   if not kept and options.store and options.store.database then kept = disk.new(options.store) end
   return setmetatable({
     storage = storage.new(kept), region = options.region or "fr-par", regions = regions, now = options.now or core.now,
-    credentials = options.credentials,
+    credentials = options.credentials, signing_keys = { count = 0 },
   }, metatable)
 end
 

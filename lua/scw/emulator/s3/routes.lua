@@ -18,12 +18,12 @@ local routes = {}
 
 --- Sub-resources in the order in which they are looked for; more than one is never meant.
 local names = {
-  "acl", "attributes", "cors", "delete", "encryption", "legal-hold", "lifecycle", "location", "object-lock", "policy", "restore",
+  "acl", "cors", "delete", "encryption", "legal-hold", "lifecycle", "location", "object-lock", "policy", "restore",
   "retention", "tagging", "uploadId", "uploads", "versioning", "versions", "website",
 }
 --- Known to the protocol, not offered by the service.
 local absent = {
-  "accelerate", "analytics", "intelligent-tiering", "inventory", "logging", "metadataConfiguration", "metadataTable", "metrics",
+  "accelerate", "analytics", "attributes", "intelligent-tiering", "inventory", "logging", "metadataConfiguration", "metadataTable", "metrics",
   "notification", "ownershipControls", "policyStatus", "publicAccessBlock", "replication", "requestPayment", "select", "torrent",
 }
 

@@ -26,10 +26,16 @@ function time.http(seconds)
   return os.date("!%a, %d %b %Y %H:%M:%S GMT", math.floor(seconds)) --[[@as string]]
 end
 
+local iso_second, iso_text -- listings ask for the same second again and again
+
 ---@param seconds number
 ---@return string date "2026-08-17T09:28:39.000Z"
 function time.iso(seconds)
-  return os.date("!%Y-%m-%dT%H:%M:%S.000Z", math.floor(seconds)) --[[@as string]]
+  local second = math.floor(seconds)
+  if second ~= iso_second then
+    iso_second, iso_text = second, os.date("!%Y-%m-%dT%H:%M:%S.000Z", second) --[[@as string]]
+  end
+  return iso_text
 end
 
 ---@param text string "20260817T092839Z"

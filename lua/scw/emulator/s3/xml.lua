@@ -12,7 +12,9 @@ local escapes = { ["&"] = "&amp;", ["<"] = "&lt;", [">"] = "&gt;", ['"'] = "&#34
 ---@param text string|number
 ---@return string
 function xml.escape(text)
-  return (tostring(text):gsub("[&<>\"'\r\n\t]", escapes):gsub("[\0-\8\11\12\14-\31]", "\u{FFFD}"))
+  text = tostring(text)
+  if not text:find("[&<>\"'%c]") then return text end
+  return (text:gsub("[&<>\"'\r\n\t]", escapes):gsub("[\0-\8\11\12\14-\31]", "\u{FFFD}"))
 end
 
 ---@param name string

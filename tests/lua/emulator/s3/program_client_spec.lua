@@ -4,15 +4,16 @@ local object_storage = require "scw.api.object_storage"
 
 describe("the program's own client", function()
   local handle, storage, other
-  before_each(function()
-    handle = assert(emulator.start {})
+  local function start(data)
+    handle = assert(emulator.start { data = data })
     local api = api_client.new {
       credentials = { access_key = handle.access_key, secret_key = handle.secret_key, region = "nl-ams", s3_endpoint = handle.s3_url },
       time_scale = 0.001,
     }
     storage = object_storage.new(api)
     other = object_storage.new(api, { project = "99999999-9999-4999-8999-999999999999" })
-  end)
+  end
+  before_each(function() start() end)
   after_each(function() handle:close() end)
 
   it("writes under conditions, one of many at a time", function()
@@ -59,5 +60,29 @@ describe("the program's own client", function()
     assert.are.equal("ü & <b>", storage:get_part("box", "tagging")[1][1][2].text)
     assert(storage:delete_part("box", "tagging"))
     assert.are.equal("not_found", select(2, storage:get_part("box", "tagging")).kind)
+  end)
+
+  it("finds its objects again in the emulator's file", function()
+    handle:close()
+    local path = os.tmpname()
+    os.remove(path)
+    start(path)
+    local bytes = ("\0\255 bytes"):rep(1000)
+    assert.is_true(storage:create_bucket("box"))
+    local etag = assert(storage:put("box", "key", bytes))
+    assert(storage:put("box", "gone", "x"))
+    assert(storage:delete("box", "gone"))
+    handle:close()
+    start(path)
+    local content, facts = storage:get("box", "key")
+    assert.is_true(content == bytes)
+    assert.are.equal(etag, facts.etag)
+    assert.are.equal(1, #storage:list("box"))
+    handle.emulator:reset()
+    assert.are.same({}, storage:buckets())
+    handle:close()
+    start(path)
+    assert.are.same({}, storage:buckets())
+    os.remove(path)
   end)
 end)
