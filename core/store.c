@@ -122,7 +122,7 @@ static struct store_query *take_cached(struct store *store, const char *sql, siz
     struct store_query *query = store->cache[i];
     if (query->length != length || memcmp(query->sql, sql, length) != 0) continue;
     store->cached--;
-    memmove(&store->cache[i], &store->cache[i + 1], (size_t)(store->cached - i) * sizeof store->cache[0]);
+    for (; i < store->cached; i++) store->cache[i] = store->cache[i + 1];
     return query;
   }
   return NULL;
@@ -171,7 +171,7 @@ void store_finish(struct store_query *query) {
   sqlite3_clear_bindings(query->statement);
   query->bind_status = SQLITE_OK;
   if (store->cached == CACHED) query_free(store->cache[--store->cached]);
-  memmove(&store->cache[1], &store->cache[0], (size_t)store->cached * sizeof store->cache[0]);
+  for (int i = store->cached; i > 0; i--) store->cache[i] = store->cache[i - 1];
   store->cache[0] = query;
   store->cached++;
 }

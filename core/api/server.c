@@ -87,7 +87,7 @@ static void push_header(void *context, const char *name, const char *value, size
   lua_State *L = context;
   char lower[NAME_LENGTH];
   size_t size = 0;
-  while (name[size] && size < sizeof lower) {
+  while (size < sizeof lower && name[size]) {
     lower[size] = (char)tolower((unsigned char)name[size]);
     size++;
   }

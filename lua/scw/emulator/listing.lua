@@ -87,23 +87,52 @@ local function sort(records, order_by)
   end)
 end
 
---- The records of one page and how many fit in all.
+--- What identifies a selection: the query without its pages.
+---@param query table<string, string|string[]>
+---@return string
+function listing.key(query)
+  local names, parts = {}, {}
+  for name in next, query do names[#names + 1] = name end
+  table.sort(names)
+  for _, name in ipairs(names) do
+    if name ~= "page" and name ~= "page_size" then
+      parts[#parts + 1] = name .. "=" .. table.concat(as_list(query[name]), ",")
+    end
+  end
+  return table.concat(parts, "&")
+end
+
+--- The records that pass the filters of a query, in its order.
 ---@param each fun(): scw.emulator.Record|nil every candidate in the order of creation
 ---@param query table<string, string|string[]>
 ---@param own? table<string, fun(record: table, value: any): boolean> filters of this list; false: not a filter
----@param default_size? integer
----@return scw.emulator.Record[] page
----@return integer total
-function listing.page(each, query, own, default_size)
+---@return scw.emulator.Record[]
+function listing.select(each, query, own)
   local filters, found = filters_of(query, own or {}), {}
   for record in each do
     if passes(record, filters) then found[#found + 1] = record end
   end
   sort(found, query.order_by)
+  return found
+end
+
+--- The page of a selection that a query asks for, and how many there are in all.
+---@param found scw.emulator.Record[]
+---@param query table<string, string|string[]>
+---@param default_size? integer
+---@return scw.emulator.Record[] page
+---@return integer total
+function listing.cut(found, query, default_size)
   local size = number_of(query, "page_size", default_size or PAGE_SIZE, MAX_PAGE_SIZE)
   local first = (number_of(query, "page", 1, math.maxinteger // MAX_PAGE_SIZE) - 1) * size
-  local page = table.move(found, first + 1, math.min(first + size, #found), 1, {})
-  return page, #found
+  return table.move(found, first + 1, math.min(first + size, #found), 1, {}), #found
+end
+
+--- Both at once.
+---@return scw.emulator.Record[] page
+---@return integer total
+function listing.page(each, query, own, default_size)
+  return listing.cut(listing.select(each, query, own), query, default_size)
 end
 
 return listing

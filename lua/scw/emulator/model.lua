@@ -8,6 +8,8 @@ local normal = require "scw.schema.normal"
 
 local model = {}
 
+local UUID = "^%x%x%x%x%x%x%x%x%-%x%x%x%x%-%x%x%x%x%-%x%x%x%x%-%x%x%x%x%x%x%x%x%x%x%x%x$"
+
 ---@class scw.emulator.Field
 ---@field kind string as in scw.schema.Field, or "any"
 ---@field required? boolean
@@ -195,6 +197,11 @@ function model.values(fields, body, verb)
     end
   end
   return values
+end
+
+---@return boolean
+function model.is_uuid(text)
+  return type(text) == "string" and text:find(UUID) ~= nil
 end
 
 local function copy(value)

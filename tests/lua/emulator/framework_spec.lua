@@ -190,3 +190,27 @@ describe("the emulator", function()
     os.remove(path)
   end)
 end)
+
+describe("lists", function()
+  it("show what changed between two pages", function()
+    local _, call = caller.new()
+    local ids = {}
+    for i = 1, 4 do
+      local _, made = call("POST", PROJECTS, { name = "p" .. i })
+      ids[i] = made.id
+    end
+    local function names(query)
+      local _, body = call("GET", PROJECTS .. "?name=p&order_by=name_asc" .. query)
+      local found = {}
+      for index, project in ipairs(body.projects) do found[index] = project.name end
+      return table.concat(found, " ")
+    end
+    assert.are.equal("p1 p2", names "&page_size=2")
+    assert.are.equal("p3 p4", names "&page_size=2&page=2")
+    call("PATCH", PROJECTS .. "/" .. ids[4], { name = "p0" })
+    assert.are.equal("p2 p3", names "&page_size=2&page=2")
+    call("DELETE", PROJECTS .. "/" .. ids[1])
+    assert.are.equal("p0 p2 p3", names "")
+    assert.are.equal("", names "&page=3&page_size=2")
+  end)
+end)
