@@ -34,6 +34,7 @@ local difference = require "scw.schema.difference"
 ---@field pick? string[] of a list or set: answers hold objects, the element is the value at this path
 ---@field clear? any what an update sends when the field is no longer set
 ---@field otherwise? string[] of an output: second place to look
+---@field follows? string[] of an output: fields whose change may change it; otherwise an update leaves it alone
 ---@field once? boolean of an output: only in the answer to the creation
 ---@field fetch? string of a secret output: path that gives it, read only while applying
 ---@field placement? boolean region, zone, project, organization: part of the record's place

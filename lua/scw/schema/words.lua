@@ -5,7 +5,7 @@ local words = {}
 words.common = {
   doc = true, required = true, default = true, replace = true, secret = true, secret_twin = true, wire = true, update = true,
   computed = true, after_create = true, local_only = true, create_only = true, normalise = true, once = true, fetch = true,
-  clear = true, otherwise = true,
+  clear = true, otherwise = true, follows = true,
 }
 
 --- Options particular to a kind.

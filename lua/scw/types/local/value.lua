@@ -11,5 +11,5 @@ return schema.type {
     triggers = schema.any { local_only = true, replace = true, doc = "A change of this value replaces the resource." },
   },
 
-  outputs = { output = schema.any { doc = "What `input` was at the last apply." } },
+  outputs = { output = schema.any { follows = { "input" }, doc = "What `input` was at the last apply." } },
 }

@@ -1,0 +1,491 @@
+--- What commands do with one stack: validate, plan, apply, destroy, refresh, look into the state.
+---
+--- A session opens nothing by itself: the state is read when something first needs it, the client is made when a call has to be
+--- sent. Planning and reading take no lock; `apply` and `refresh` take it for as long as they write.
+local core = require "core"
+local adopt = require "scw.engine.adopt"
+local apply = require "scw.engine.apply"
+local codec = require "scw.state.codec"
+local desired = require "scw.engine.desired"
+local edges = require "scw.engine.edges"
+local errors = require "scw.errors"
+local fingerprint = require "scw.engine.fingerprint"
+local keys = require "scw.state.keys"
+local lock = require "scw.state.lock"
+local lookup = require "scw.engine.lookup"
+local model = require "scw.state.model"
+local parallel = require "scw.parallel"
+local plan = require "scw.engine.plan"
+local record = require "scw.engine.record"
+local refresh = require "scw.engine.refresh"
+local store = require "scw.state.store"
+local suggest = require "scw.suggest"
+
+local session = {}
+
+local PARALLEL = 64
+local LOOKUP_ROUNDS = 100
+
+---@class scw.SessionOptions
+---@field target? string[] addresses or modules
+---@field exclude? string[]
+---@field replace? string[] addresses
+---@field refresh? boolean false: trust the state
+---@field parallel? integer steps at once
+
+---@class scw.SessionFacts
+---@field stack scw.dsl.Stack
+---@field client? table|fun(): table|nil, scw.Error|nil the API client, or what makes it
+---@field environment? table<string, string> where keys and facts about the holder of the lock come from
+---@field command? string for the lock: "apply"
+---@field host? { name: string, user: string, pid: integer } for the lock; this process by default
+---@field options? scw.SessionOptions
+---@field on_message? fun(line: string)
+---@field backend? scw.state.Backend instead of the one the stack names; with `name`
+---@field name? string of the state in that backend
+---@field key? userdata|false instead of the one that is found
+---@field crud? table what acts on resources
+---@field catalogue? { get: fun(name: string): scw.schema.Type|nil }
+
+---@class scw.Session
+---@field stack scw.dsl.Stack
+---@field options scw.SessionOptions
+---@field warnings { message: string, source?: string, address?: string }[]
+local methods = {}
+local metatable = { __index = methods }
+
+---@param facts scw.SessionFacts
+---@return scw.Session
+function session.open(facts)
+  return setmetatable({
+    stack = facts.stack, make_client = facts.client, environment = facts.environment or core.environment(),
+    command = facts.command or "apply", options = facts.options or {}, on_message = facts.on_message or function() end,
+    backend = facts.backend, name = facts.name, key = facts.key, crud = facts.crud or require "scw.engine.crud", catalogue = facts.catalogue or require "scw.schema.catalogue", warnings = {},
+    on_event = function() end, host = facts.host,
+  }, metatable)
+end
+
+-- What a session rests on -----------------------------------------------------------------------------------------------
+
+---@param self scw.Session
+---@return table|nil client, scw.Error|nil
+local function client_of(self)
+  if self.client == nil then
+    local made = self.make_client
+    if type(made) == "function" then
+      local err
+      made, err = made()
+      if not made then return nil, err end
+    end
+    if not made then
+      return nil, errors.new({
+        code = "INFRA_001", message = "there are no credentials to call the API with", hint = "set SCW_ACCESS_KEY and SCW_SECRET_KEY",
+      })
+    end
+    self.client = made
+  end
+  return self.client
+end
+
+---@param self scw.Session
+local function backend_of(self)
+  if self.backend then return self.backend, self.name or self.stack.name end
+  local declaration = self.stack.state
+  if declaration.kind == "file" then
+    local backend, name = require("scw.state.file").at(declaration.path)
+    return backend, name
+  end
+  local client, err = client_of(self)
+  if not client then return nil, err end
+  local storage = require("scw.api.object_storage").new(client, {
+    region = declaration.region, endpoint = declaration.endpoint, path_style = declaration.path_style,
+  })
+  return require("scw.state.s3").new({ storage = storage, bucket = declaration.bucket, on_message = self.on_message }), declaration.key
+end
+
+---@param self scw.Session
+---@return userdata|false|nil, scw.Error|nil
+local function key_of(self)
+  if self.key ~= nil then return self.key end
+  local key, err, warning = keys.load(self.stack.state, { environment = self.environment, stack_environment = self.stack.environment })
+  if key == nil then return nil, err end
+  if warning then self.warnings[#self.warnings + 1] = { message = warning, source = self.stack.state.source } end
+  return key
+end
+
+---@param self scw.Session
+---@return scw.state.Store|nil, scw.Error|nil
+local function store_of(self)
+  if self.store then return self.store end
+  local key, err = key_of(self)
+  if key == nil then return nil, err end
+  local backend, name = backend_of(self)
+  if not backend then return nil, name end
+  self.backend, self.name = backend, name
+  self.store = store.new({
+    backend = backend, codec = codec.new({ stack = self.stack.name, key = key or nil }), name = name, stack = self.stack.name,
+    environment = self.stack.environment, on_saved = function() self.on_event({ kind = "state_saved" }) end,
+  })
+  return self.store
+end
+
+---@param self scw.Session
+---@return scw.state.Document|nil, scw.Error|nil
+local function load(self)
+  local opened, err = store_of(self)
+  if not opened then return nil, err end
+  return opened:load()
+end
+
+---@param self scw.Session
+---@return scw.Desired|nil, scw.Error|nil
+local function prepare(self)
+  if self.set then return self.set end
+  local set, err = desired.build(self.stack, self.catalogue)
+  if not set then return nil, err end
+  self.order, err = edges.order(set)
+  if not self.order then return nil, err end
+  self.set = set
+  return set
+end
+
+--- What the credentials say where the stack says nothing.
+local function place_of(self)
+  local place, stack = {}, self.stack
+  local known = self.client and self.client.credentials or {}
+  for _, kind in ipairs({ "region", "zone", "project", "organization" }) do place[kind] = stack[kind] or known[kind] end
+  return place
+end
+
+local function needs_client(self, document, set)
+  local function remote(type_name)
+    local type = self.catalogue.get(type_name)
+    return type and type.driver ~= "local"
+  end
+  for _, present in next, document.resources do
+    if remote(present.type) then return true end
+  end
+  for _, node in ipairs(set.nodes) do
+    if node.type.driver ~= "local" then return true end
+  end
+  return next(document.intents) ~= nil
+end
+
+local function tools(self)
+  return { crud = self.crud, client = self.client, catalogue = self.catalogue, parallel = self.options.parallel or PARALLEL }
+end
+
+-- Planning --------------------------------------------------------------------------------------------------------------
+
+--- Looks at what is there: interrupted creations first, then every record, then what is to be imported.
+local function observe(self, document, set)
+  local found, observed = {}, {}
+  local entries, err = adopt.settle(tools(self), document)
+  if not entries then return nil, err end
+  for _, entry in ipairs(entries) do
+    model.apply(document, entry)
+    if entry.adopted then found[entry.address] = true end
+  end
+  if self.options.refresh ~= false then
+    observed, err = refresh.run(tools(self), model.sorted(document))
+    if not observed then return nil, err end
+  end
+  local imports = {}
+  for _, node in ipairs(set.nodes) do
+    if node.options.import and not document.resources[node.address] then imports[#imports + 1] = node end
+  end
+  local place = place_of(self)
+  local done
+  done, err = parallel.map(imports, self.options.parallel or PARALLEL, function(node)
+    local at = record.place(node.type, {
+      region = node.declaration.region or place.region, zone = node.declaration.zone or place.zone,
+      project = type(node.declaration.project) == "string" and node.declaration.project or place.project,
+      organization = type(node.declaration.organization) == "string" and node.declaration.organization or place.organization,
+    })
+    local id = require("scw.schema.normal").id(node.options.import)
+    local result, failure = self.crud.read(self.client, node.type, { address = node.address, type = node.type.name, id = id, place = at,
+      inputs = {}, outputs = {} })
+    if not result and failure then return nil, failure end
+    observed[node.address] = result or { gone = true }
+    if result then result.id = result.id or id end
+    return true
+  end)
+  if not done then return nil, err end
+  return observed, nil, { entries = entries, found = found }
+end
+
+--- Plans, reads the lookups that can be read, and plans again with them.
+local function plan_with_lookups(self, facts)
+  for _ = 1, LOOKUP_ROUNDS do
+    local made, err, wanted = plan.make(facts)
+    if not wanted then return made, err end
+    local done
+    done, err = parallel.map(wanted, self.options.parallel or PARALLEL, function(entry)
+      local result, failure = lookup.read(tools(self), entry)
+      if not result then return nil, failure end
+      facts.observed[entry.address] = result
+      return true
+    end)
+    if not done then return nil, err end
+  end
+  error("lookups without end")
+end
+
+local function make_plan(self, destroy)
+  local set, err = prepare(self)
+  if not set then return nil, err end
+  local document
+  document, err = load(self)
+  if not document then return nil, err end
+  if needs_client(self, document, set) then
+    local client
+    client, err = client_of(self)
+    if not client then return nil, err end
+  end
+  local position = self.store:position()
+  local observed, adoption
+  observed, err, adoption = observe(self, document, set)
+  if not observed then return nil, err end
+  local made
+  made, err = plan_with_lookups(self, {
+    set = set, order = self.order, stack = self.stack, catalogue = self.catalogue, document = document, observed = observed,
+    place = place_of(self), adopted = adoption.found, destroy = destroy, target = self.options.target, exclude = self.options.exclude,
+    replace = not destroy and self.options.replace or nil,
+  })
+  if not made then return nil, err end
+  made.position, made.adoption = position, adoption.entries
+  table.move(self.warnings, 1, #self.warnings, #made.warnings + 1, made.warnings)
+  return made
+end
+
+--- Checks declarations, references and their order, without any network.
+---@return boolean|nil ok, scw.Error|nil err
+function methods:validate()
+  local set, err = prepare(self)
+  if not set then return nil, err end
+  return true
+end
+
+--- What apply would do. Takes no lock, writes nothing.
+---@return scw.Plan|nil, scw.Error|nil
+function methods:plan() return make_plan(self, false) end
+
+--- What destroy would do.
+---@return scw.Plan|nil, scw.Error|nil
+function methods:destroy_plan() return make_plan(self, true) end
+
+-- Writing ---------------------------------------------------------------------------------------------------------------
+
+local function stale()
+  return errors.new({
+    code = "INFRA_011", kind = "condition", message = "the state changed since the plan was made",
+    hint = "plan again: the new plan may differ",
+  })
+end
+
+--- Calls `fn` with the lock held, the state as it was when `position` was taken, and its log open.
+local function with_lock(self, position, fn)
+  local backend, name = self.backend, self.name
+  local err
+  if self.store.fresh then
+    local ready
+    ready, err = backend:prepare(name)
+    if not ready then return nil, err end
+  end
+  local held
+  held, err = lock.acquire({ backend = backend, name = name, command = core.program .. " " .. self.command, environment = self.environment,
+    host = self.host })
+  if not held then return nil, err end
+  if held.warning then self.on_message(held.warning) end
+  local release <close> = setmetatable({}, { __close = function() -- luacheck: ignore 211
+    local released, failure = held:release()
+    if not released then self.on_message(failure.message) end
+  end })
+  local current = store.new(self.store) -- a second look at the same place
+  local loaded
+  loaded, err = current:load()
+  if not loaded then return nil, err end
+  if current:position() ~= position then return nil, stale() end
+  if current.fresh then current.document = self.store.document end -- the plan's marks hang on its key
+  local begun
+  begun, err = current:begin()
+  if not begun then return nil, err end
+  return fn(current, held)
+end
+
+local function note_deployment(run, result, began, held)
+  local facts, summary = held.facts, {}
+  for action, count in next, run.plan.summary do
+    if action ~= "none" then summary[action] = count end
+  end
+  run.store:write({ op = "deployment", deployment = {
+    id = facts.id, who = facts.who, host = facts.host, command = facts.command, run = facts.run, started = began,
+    ended = os.date("!%Y-%m-%dT%H:%M:%SZ", math.floor(core.now())), planned = summary, serial = run.store.document.serial + 1,
+    result = result.interrupted and "interrupted" or #result.failures > 0 and "failed" or "done",
+  } })
+end
+
+local function carry_out(self, made, current, held)
+  local began = held.facts.created
+  for _, entry in ipairs(made.adoption) do current:write(entry) end
+  local run = {
+    store = current, crud = self.crud, client = self.client, catalogue = self.catalogue, plan = made, entries = made.entries,
+    fingerprints = fingerprint.new(current.document.fingerprint_key), place = place_of(self), vault = {}, clear = {},
+    on_event = self.on_event,
+  }
+  apply.move(run)
+  self.walker = apply.walker(run, self.options.parallel)
+  if self.stopped then self.walker:stop() end
+  local result, err = self.walker:go()
+  if not result then return nil, err end
+  local ok, problem = apply.outputs(run, self.stack)
+  if not ok then result.failures[#result.failures + 1] = problem end
+  note_deployment(run, result, began, held)
+  ok, err = current:fold()
+  self.store = current
+  if not ok then return nil, err end
+  self.on_event({ kind = "state_saved" })
+  result.outputs, result.serial = apply.shown_outputs(current.document), current.document.serial
+  return result
+end
+
+---@class scw.Event
+---@field kind "step_started"|"step_waiting"|"step_done"|"step_failed"|"step_skipped"|"state_saved"
+---@field address? string
+---@field action? string
+---@field elapsed_ms? number
+---@field detail? string
+---@field error? scw.Error
+---@field needs? string[] of a step that is skipped: the step that failed
+
+--- Carries out a plan that this session made. Failures and interrupts are part of the result; an error means that nothing
+--- could start, or that the state could not be saved.
+---@param made scw.Plan
+---@param on_event? fun(event: scw.Event)
+---@return scw.ApplyResult|nil result with `outputs` and `serial` as well
+---@return scw.Error|nil err
+function methods:apply(made, on_event)
+  self.on_event = on_event or function() end
+  return with_lock(self, made.position, function(current, held) return carry_out(self, made, current, held) end)
+end
+
+--- Starts nothing new; calls in flight may end. For the first interrupt.
+function methods:stop()
+  self.stopped = true
+  if self.walker then self.walker:stop() end
+end
+
+--- Cancels what is in flight. For the second interrupt.
+function methods:abort()
+  self.stopped = true
+  if self.walker then self.walker:abort() end
+end
+
+--- Records what is there now. Nothing but the state changes.
+---@return { changes: table[], count: integer }|nil result `changes` as of `refresh.drift`
+---@return scw.Error|nil err
+function methods:refresh()
+  local set, err = prepare(self)
+  if not set then return nil, err end
+  local document
+  document, err = load(self)
+  if not document then return nil, err end
+  if needs_client(self, document, { nodes = {} }) then
+    local client
+    client, err = client_of(self)
+    if not client then return nil, err end
+  end
+  local position = self.store:position()
+  local entries
+  entries, err = adopt.settle(tools(self), document)
+  if not entries then return nil, err end
+  for _, entry in ipairs(entries) do model.apply(document, entry) end
+  local records = model.sorted(document)
+  local observed
+  observed, err = refresh.run(tools(self), records)
+  if not observed then return nil, err end
+  local result = { changes = refresh.drift({ catalogue = self.catalogue }, records, observed), count = #records }
+  for _, present in ipairs(records) do
+    local found = observed[present.address]
+    if found and found.gone then
+      entries[#entries + 1] = { op = "remove", address = present.address }
+    elseif found and found.outputs then
+      local outputs = record.outputs(self.catalogue.get(present.type), present.inputs, found)
+      if not record.same(outputs, present.outputs) then
+        entries[#entries + 1] = { op = "patch", address = present.address, fields = { outputs = outputs } }
+      end
+    end
+  end
+  if #entries == 0 then return result end
+  return with_lock(self, position, function(current)
+    for _, entry in ipairs(entries) do current:write(entry) end
+    local ok, failure = current:fold()
+    self.store = current
+    if not ok then return nil, failure end
+    return result
+  end)
+end
+
+--- Frees the lock that somebody else left, named by its id.
+---@param id string
+---@return boolean|nil, scw.Error|nil
+function methods:unlock(id)
+  local opened, err = store_of(self)
+  if not opened then return nil, err end
+  return lock.remove(self.backend, self.name, id)
+end
+
+-- Looking ---------------------------------------------------------------------------------------------------------------
+
+--- The state as it is saved now.
+---@return scw.state.Document|nil, scw.Error|nil
+function methods:state() return load(self) end
+
+--- The outputs of the last apply, sorted; secret ones have no value.
+---@return { name: string, value: any, secret: boolean }[]|nil, scw.Error|nil
+function methods:outputs()
+  local document, err = load(self)
+  if not document then return nil, err end
+  return apply.shown_outputs(document)
+end
+
+--- The records, sorted by address.
+---@return scw.state.Record[]|nil, scw.Error|nil
+function methods:resources()
+  local document, err = load(self)
+  if not document then return nil, err end
+  return model.sorted(document)
+end
+
+---@param address string
+---@return scw.state.Record|nil, scw.Error|nil
+function methods:resource(address)
+  local document, err = load(self)
+  if not document then return nil, err end
+  local found = document.resources[address]
+  if found then return found end
+  local known = {}
+  for index, present in ipairs(model.sorted(document)) do known[index] = present.address end
+  return nil, errors.new({
+    code = "INFRA_004", kind = "not_found", message = ("the state has no resource '%s'"):format(address),
+    hint = suggest.hint(address, known),
+  })
+end
+
+--- The declared resources and who needs whom directly.
+---@return { nodes: table[], edges: { from: string, to: string }[] }|nil graph nodes: address, type, name, module, source, lookup
+---@return scw.Error|nil
+function methods:graph()
+  local set, err = prepare(self)
+  if not set then return nil, err end
+  local nodes = {}
+  for index, node in ipairs(set.nodes) do
+    nodes[index] = {
+      address = node.address, type = node.type.name, name = node.name, module = node.module, source = node.source, lookup = node.lookup,
+    }
+  end
+  table.sort(nodes, function(a, b) return a.address < b.address end)
+  return { nodes = nodes, edges = edges.list(set) }
+end
+
+return session

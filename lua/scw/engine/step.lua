@@ -1,0 +1,282 @@
+--- One unit of work: makes, changes or unmakes one resource and notes every stage in the state's log.
+local core = require "core"
+local adopt = require "scw.engine.adopt"
+local decide = require "scw.engine.decide"
+local errors = require "scw.errors"
+local lookup = require "scw.engine.lookup"
+local plain = require "scw.engine.plain"
+local record = require "scw.engine.record"
+
+local step = {}
+
+---@class scw.Run
+---@field store scw.state.Store
+---@field crud table
+---@field client table
+---@field catalogue table
+---@field plan scw.Plan
+---@field entries table<string, scw.Entry>
+---@field fingerprints scw.Fingerprints
+---@field place table
+---@field vault table<string, table> secrets that creations told, by address; memory only
+---@field clear table values in clear that were fetched; memory only
+---@field on_event fun(event: table)
+
+local function call_options(run, entry)
+  return {
+    address = entry.address, timeouts = entry.node and entry.node.options.timeouts,
+    on_wait = function(status)
+      run.on_event({ kind = "step_waiting", address = entry.address, action = entry.step.action, detail = status })
+    end,
+  }
+end
+
+local function is_local(entry) return entry.type.driver == "local" end
+
+local function present_of(run, entry) return run.store.document.resources[entry.address] end
+
+--- Writes and waits until it is durable.
+local function save_now(run, entry_of_log) return run.store:commit(run.store:write(entry_of_log)) end
+
+--- What a service answered becomes what others may refer to.
+local function learn(run, entry, result)
+  entry.id, entry.fresh, entry.stale = result.id or entry.id, false, {}
+  entry.outputs = record.outputs(entry.type, entry.inputs, result)
+  if result.secrets then run.vault[entry.address] = result.secrets end
+end
+
+--- Resolves the node again, now that everything it needs exists.
+local function settle_inputs(run, entry)
+  if entry.node.deferred or entry.needs_place then
+    local ok, err = decide.resolve(run, entry.node, entry)
+    if not ok then return nil, err end
+  end
+  if not record.is_known(entry.inputs) or not record.is_known(entry.place) then
+    return nil, errors.new({ code = "INFRA_005", message = "a value it needs is still not known", address = entry.address })
+  end
+  return true
+end
+
+--- The record as it is once the resource is ready.
+local function finished(entry)
+  local made = record.of(entry, "ready")
+  made.id, made.outputs = entry.id, entry.outputs
+  return made
+end
+
+--- Writes what differs from the record; nothing when nothing does.
+local function save_finished(run, entry)
+  local present, made = present_of(run, entry), finished(entry)
+  if not present then
+    run.store:write({ op = "set", record = made })
+    return
+  end
+  local fields, differs = {}, false
+  for _, name in ipairs({ "status", "id", "place", "inputs", "outputs", "dependencies", "options", "source", "schema" }) do
+    if not record.same(present[name], made[name]) then fields[name], differs = made[name], true end
+  end
+  if present.reason then fields.reason, differs = core.null, true end
+  if differs then run.store:write({ op = "patch", address = entry.address, fields = fields }) end
+end
+
+-- Making ----------------------------------------------------------------------------------------------------------------
+
+local function create_local(run, entry, values)
+  local result, err = run.crud.create(run.client, entry.type, values, entry.place, nil, call_options(run, entry))
+  if not result then return nil, err end
+  learn(run, entry, result)
+  run.store:write({ op = "set", record = finished(entry) })
+  return true
+end
+
+--- Nobody knows whether the creation took place: look for it now rather than in the next run.
+local function search(run, entry, failure)
+  local intent = run.store.document.intents[entry.address]
+  if not intent or failure.kind == "cancelled" then return nil, failure end
+  local id = adopt.find(run, run.store.document, intent)
+  if not id then return nil, failure end -- found nothing: the intent stays, a late creation is found by the next run
+  local ok, err = save_now(run, { op = "created", address = entry.address, id = id, outputs = {} })
+  if not ok then return nil, err end
+  return run.crud.wait_ready(run.client, entry.type, present_of(run, entry), call_options(run, entry))
+end
+
+local function is_certain(failure)
+  if failure.uncertain then return false end
+  if failure.status then return failure.status < 500 end
+  return failure.sent == false
+end
+
+local PASSING = { cancelled = true, timeout = true, connect = true, tls = true }
+
+--- What a failed creation leaves on record, by how far it got.
+local function note_failure(run, entry, failure)
+  local present = present_of(run, entry)
+  if present and present.id == entry.id and present.status == "creating" then
+    if not PASSING[failure.kind] then
+      run.store:write({ op = "patch", address = entry.address, fields = { status = "tainted", reason = failure.message } })
+    end
+  elseif run.store.document.intents[entry.address] and is_certain(failure) then
+    run.store:write({ op = "abandon", address = entry.address })
+  end
+end
+
+local function create(run, entry)
+  local ok, err = settle_inputs(run, entry)
+  if not ok then return nil, err end
+  local values
+  values, err = plain.fields(run, entry.node)
+  if not values then return nil, err end
+  if is_local(entry) then return create_local(run, entry, values) end
+  local intent = record.of(entry, "creating")
+  intent.id, intent.at = nil, math.floor(core.now())
+  ok, err = save_now(run, { op = "intent", record = intent })
+  if not ok then return nil, err end
+  local result
+  result, err = run.crud.create(run.client, entry.type, values, entry.place, function(id, first)
+    entry.id = id
+    if first and first.secrets then run.vault[entry.address] = first.secrets end
+    -- If this cannot be saved the log is broken and the run ends; the intent is durable and leads to the id.
+    save_now(run, { op = "created", address = entry.address, id = id, outputs = {} })
+  end, call_options(run, entry))
+  if not result and run.store.document.intents[entry.address] and not is_certain(err) then result, err = search(run, entry, err) end
+  if not result then
+    note_failure(run, entry, err)
+    return nil, err
+  end
+  learn(run, entry, result)
+  save_finished(run, entry)
+  return true
+end
+
+--- What an import starts from.
+local function take_over(run, entry)
+  local made = record.of(entry, "updating")
+  made.id, made.inputs, made.outputs = entry.id, {}, entry.outputs
+  return save_now(run, { op = "set", record = made })
+end
+
+local function real_changes(changes)
+  local kept = {}
+  for _, change in ipairs(changes) do
+    if not change.option then kept[#kept + 1] = change end
+  end
+  return kept
+end
+
+--- Brings what exists to what is wished for: changes it, or waits until an earlier creation or change is through.
+local function bring_up(run, entry, present, changes)
+  local options = call_options(run, entry)
+  if #changes > 0 then
+    if present.status ~= "creating" and not is_local(entry) then
+      run.store:write({ op = "patch", address = entry.address, fields = { status = "updating" } })
+    end
+    local values, err = plain.changed(run, entry, changes)
+    if not values then return nil, err end
+    return run.crud.update(run.client, entry.type, present, values, changes, options)
+  end
+  if present.status ~= "ready" and not is_local(entry) then
+    return run.crud.wait_ready(run.client, entry.type, present, options)
+  end
+  return { id = present.id, fields = entry.observed and entry.observed.fields or present.inputs,
+    outputs = entry.observed and entry.observed.outputs or present.outputs, unchanged = true }
+end
+
+local function update(run, entry)
+  local ok, err = settle_inputs(run, entry)
+  if not ok then return nil, err end
+  local importing = entry.step.action == "import"
+  if importing then
+    ok, err = take_over(run, entry)
+    if not ok then return nil, err end
+  end
+  local present = present_of(run, entry)
+  local before = importing and { place = entry.place } or present
+  local changes = real_changes(decide.changes(entry, before, entry.observed))
+  for _, change in ipairs(changes) do
+    if change.replace then
+      return nil, errors.new({
+        code = "INFRA_005", hint = "plan and apply again", address = entry.address,
+        message = ("%s turned out to need a replacement: %s cannot be changed in place"):format(entry.address, change.path),
+      })
+    end
+  end
+  local result
+  result, err = bring_up(run, entry, present, changes)
+  if not result then
+    if present_of(run, entry).status ~= "creating" and not is_local(entry) then
+      run.store:write({ op = "patch", address = entry.address, fields = { status = present.status == "tainted" and "tainted" or "updating",
+        reason = err.message } })
+    elseif not PASSING[err.kind] and not is_local(entry) then
+      run.store:write({ op = "patch", address = entry.address, fields = { status = "tainted", reason = err.message } })
+    end
+    return nil, err
+  end
+  if result.unchanged then
+    entry.fresh, entry.stale = false, {}
+  else
+    learn(run, entry, result)
+  end
+  save_finished(run, entry)
+  return true
+end
+
+local function read(run, entry)
+  local ok, err = decide.resolve(run, entry.node, entry)
+  if not ok then return nil, err end
+  entry.query = entry.inputs
+  local result
+  result, err = lookup.read(run, entry)
+  if not result then return nil, err end
+  entry.id, entry.inputs, entry.outputs, entry.fresh = result.id, result.fields or {}, result.outputs or {}, false
+  return true
+end
+
+--- Nothing to do but to note what the declaration says about the record now.
+local function keep(run, entry)
+  if not entry.node.lookup and present_of(run, entry) then save_finished(run, entry) end
+  return true
+end
+
+local makers = {
+  create = create, replace = create, update = update, adopt = update, import = update, read = read, none = keep, move = keep,
+}
+
+--- Makes or changes the resource of a step.
+---@param run scw.Run
+---@param entry scw.Entry
+---@return boolean|nil, scw.Error|nil
+function step.make(run, entry)
+  local step_action = entry.step.action
+  if step_action == "create" and present_of(run, entry) then run.store:write({ op = "remove", address = entry.address }) end
+  return makers[step_action](run, entry)
+end
+
+-- Unmaking --------------------------------------------------------------------------------------------------------------
+
+--- The record to delete, and what to note once it is gone.
+local function doomed(run, entry)
+  local address = entry.deposed_of or entry.address
+  local present = run.store.document.resources[address]
+  for _, former in ipairs(present and present.deposed or {}) do
+    if former.id == entry.record.id then return former, { op = "undepose", address = address, id = former.id } end
+  end
+  if present and present.id == entry.record.id then return present, { op = "remove", address = address } end
+  return nil
+end
+
+--- Deletes the resource of a step, or forgets it.
+---@param run scw.Run
+---@param entry scw.Entry
+---@return boolean|nil, scw.Error|nil
+function step.unmake(run, entry)
+  local present, note = doomed(run, entry)
+  if not present then return true end -- a local value that its replacement has overwritten
+  if entry.step.action ~= "forget" then
+    local ok, err = run.crud.delete(run.client, entry.type, present, call_options(run, entry))
+    if not ok then return nil, err end
+  end
+  run.store:write(note)
+  return true
+end
+
+return step

@@ -1,0 +1,125 @@
+--- State objects as files. Writes are durable and atomic; conditions hold between processes of one machine.
+local core = require "core"
+local errors = require "scw.errors"
+
+local file = {}
+
+local GUARD_PATIENCE_MS = 10000
+local GUARD_PAUSE_MS = 5
+
+---@class scw.state.Backend
+---@field get fun(self, key: string): string|nil, string|table|nil bytes and etag, or nil and an error (`kind` not_found)
+---@field put fun(self, key: string, bytes: string, condition?: { if_match?: string, if_none_match?: boolean }): string|nil, table|nil
+---@field delete fun(self, key: string): boolean|nil, table|nil
+---@field list fun(self, prefix: string): string[]|nil, table|nil
+---@field prepare fun(self): boolean|nil, table|nil
+---@field describe fun(self, key?: string): string
+
+---@class scw.state.FileBackend: scw.state.Backend
+---@field directory string
+local methods = {}
+local metatable = { __index = methods }
+
+---@param directory string
+---@return scw.state.FileBackend
+function file.new(directory)
+  return setmetatable({ directory = directory }, metatable)
+end
+
+--- The backend and the state's name in it, for a path.
+---@param path string
+---@return scw.state.FileBackend, string name
+function file.at(path)
+  local directory, name = path:match("^(.*)/([^/]+)$")
+  if directory == "" then directory = "/" end
+  return file.new(directory or "."), name or path
+end
+
+---@param key? string
+---@return string
+function methods:describe(key)
+  if self.directory == "." then return key or "." end
+  return self.directory .. (key and "/" .. key or "")
+end
+
+function methods:path(key) return self.directory .. "/" .. key end
+
+local function etag_of(bytes) return core.hex(core.digest("sha256", bytes)) end
+
+function methods:get(key)
+  local bytes, failure = core.file_read(self:path(key))
+  if not bytes then return nil, failure end
+  return bytes, etag_of(bytes)
+end
+
+--- Nobody else changes objects while this is held. It is short: no one holds it across a wait.
+local function guard(self)
+  local path, deadline = self:path(".scwlua-guard"), core.clock() + GUARD_PATIENCE_MS
+  while true do
+    local held, failure = core.file_lock(path)
+    if held then return held end
+    if failure.kind ~= "locked" or core.clock() > deadline then return nil, failure end
+    local slept
+    slept, failure = core.sleep(GUARD_PAUSE_MS)
+    if not slept then return nil, failure end
+  end
+end
+
+local function condition_failed(key)
+  return nil, { kind = "condition", message = key .. " was changed by somebody else" }
+end
+
+local function ensure_directory(path)
+  return core.directory_create(path:match("^(.*)/[^/]+$"))
+end
+
+function methods:put(key, bytes, condition)
+  local path = self:path(key)
+  local ok, failure = ensure_directory(path)
+  if not ok then return nil, failure end
+  if condition and condition.if_none_match then
+    ok, failure = core.file_create(path, bytes)
+    if not ok and failure.kind == "exists" then return condition_failed(key) end
+  elseif condition and condition.if_match then
+    local held <close>, locked = guard(self)
+    if not held then return nil, locked end
+    local present, etag = self:get(key)
+    if not present and etag.kind ~= "not_found" then return nil, etag end
+    if not present or etag ~= condition.if_match then return condition_failed(key) end
+    ok, failure = core.file_write(path, bytes)
+  else
+    ok, failure = core.file_write(path, bytes)
+  end
+  if not ok then return nil, failure end
+  return etag_of(bytes)
+end
+
+function methods:delete(key)
+  local ok, failure = core.file_remove(self:path(key))
+  if not ok and failure.kind ~= "not_found" then return nil, failure end
+  return true
+end
+
+function methods:list(prefix)
+  local directory, start = prefix:match("^(.*/)([^/]*)$")
+  directory, start = directory or "", start or prefix
+  local names, failure = core.file_list(self.directory .. "/" .. directory)
+  if not names then
+    if failure.kind == "not_found" then return {} end
+    return nil, failure
+  end
+  local keys = {}
+  for _, name in ipairs(names) do
+    if name:sub(1, #start) == start then keys[#keys + 1] = directory .. name end
+  end
+  return keys
+end
+
+--- Files need no preparation beyond their directory.
+function methods:prepare()
+  local ok, failure = core.directory_create(self.directory)
+  if not ok then return nil, errors.wrap(failure, "cannot make the directory of the state") end
+  return true
+end
+
+return file

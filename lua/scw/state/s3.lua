@@ -1,0 +1,159 @@
+--- State objects in a bucket. Every condition is the service's; an outcome nobody knows is settled by reading back.
+local core = require "core"
+local errors = require "scw.errors"
+
+local s3 = {}
+
+local ATTEMPTS = 5
+local PAUSE_MS = 400
+
+---@class scw.state.S3Backend: scw.state.Backend
+---@field storage scw.ObjectStorage
+---@field bucket string
+---@field on_message? fun(line: string)
+local methods = {}
+local metatable = { __index = methods }
+
+---@param facts { storage: scw.ObjectStorage, bucket: string, on_message?: fun(line: string) }
+---@return scw.state.S3Backend
+function s3.new(facts)
+  return setmetatable({ storage = facts.storage, bucket = facts.bucket, on_message = facts.on_message }, metatable)
+end
+
+---@param key? string
+---@return string
+function methods:describe(key) return "s3://" .. self.bucket .. (key and "/" .. key or "") end
+
+function methods:get(key)
+  local bytes, facts = self.storage:get(self.bucket, key)
+  if not bytes then return nil, facts end
+  return bytes, facts.etag
+end
+
+local function condition_failed(self, key)
+  return nil, { kind = "condition", message = self:describe(key) .. " was changed by somebody else" }
+end
+
+--- After a refusal or an unknown outcome: did this very write land? Every write is unlike all others, so the bytes tell.
+---@param self scw.state.S3Backend
+---@return string|boolean|nil outcome the etag; false: it did not, and may be tried again; nil: it lost
+---@return table|nil err
+local function settle(self, key, bytes, condition)
+  local present, etag = self:get(key)
+  if present == bytes then return etag end
+  if not present and etag.kind ~= "not_found" then return nil, etag end
+  if condition.if_none_match and present then return condition_failed(self, key) end
+  if condition.if_match and (not present or etag ~= condition.if_match) then return condition_failed(self, key) end
+  return false
+end
+
+function methods:put(key, bytes, condition)
+  local last
+  for attempt = 1, ATTEMPTS do
+    local etag, err = self.storage:put(self.bucket, key, bytes, condition)
+    if etag then return etag end
+    last = err
+    local open = err.kind == "condition" or err.uncertain or err.kind == "busy"
+    if not condition or not open then return nil, err end
+    local outcome, failure = settle(self, key, bytes, condition)
+    if outcome then return outcome end
+    if outcome == nil then return nil, failure end
+    if attempt < ATTEMPTS then
+      local slept, interrupted = core.sleep(PAUSE_MS * attempt)
+      if not slept then return nil, interrupted end
+    end
+  end
+  return nil, last
+end
+
+function methods:delete(key) return self.storage:delete(self.bucket, key) end
+
+function methods:list(prefix)
+  local objects, err = self.storage:list(self.bucket, { prefix = prefix })
+  if not objects then
+    if err.kind == "not_found" then return {} end
+    return nil, err
+  end
+  local keys = {}
+  for index, object in ipairs(objects) do keys[index] = object.key end
+  return keys
+end
+
+local function create_bucket(self)
+  local made, err, existed = self.storage:create_bucket(self.bucket, { acl = "private" })
+  if made then
+    if not existed and self.on_message then
+      self.on_message(("made the private bucket %s in %s for the state"):format(self.bucket, self.storage.region))
+    end
+    return true
+  end
+  if err.kind == "exists" then
+    return nil, errors.new({
+      code = "INFRA_001", kind = "exists", message = ("the bucket %s belongs to somebody else"):format(self.bucket),
+      hint = "bucket names are unique in the world: choose another one for the state",
+    })
+  end
+  return nil, errors.wrap(err, "cannot make the bucket of the state")
+end
+
+local function refused(self, details)
+  return nil, errors.new({
+    code = "INFRA_011", kind = "condition",
+    message = ("the bucket %s does not honour conditional writes: two deployments could overwrite each other"):format(self.bucket),
+    details = { details }, hint = "use a bucket without versioning on a service that supports If-Match and If-None-Match",
+  })
+end
+
+--- Tries the conditions that everything here rests on.
+local function probe(self, name)
+  local key = ("%s.probe-%s"):format(name, core.uuid())
+  local storage, bucket = self.storage, self.bucket
+  local function done(...)
+    storage:delete(bucket, key)
+    return ...
+  end
+  local etag, err = storage:put(bucket, key, "one " .. key, { if_none_match = true })
+  if not etag then
+    if err.status == 501 then return refused(self, "it answers 501") end
+    return nil, errors.wrap(err, "cannot write to the bucket of the state")
+  end
+  local function must_fail(condition, what)
+    local landed, failure = storage:put(bucket, key, "two " .. key, condition)
+    if landed then return refused(self, what) end
+    if failure.kind == "condition" or failure.kind == "busy" then return true end
+    return nil, errors.wrap(failure, "cannot write to the bucket of the state")
+  end
+  local ok
+  ok, err = must_fail({ if_none_match = true }, "If-None-Match is ignored")
+  if not ok then return done(nil, err) end
+  ok, err = must_fail({ if_match = ("0"):rep(32) }, "If-Match is ignored")
+  if not ok then return done(nil, err) end
+  local replaced, failure = storage:put(bucket, key, "three " .. key, { if_match = etag })
+  if not replaced and (failure.kind == "condition" or failure.status == 501) then
+    return done(refused(self, "If-Match refuses the ETag it gave"))
+  end
+  if not replaced then return done(nil, errors.wrap(failure, "cannot write to the bucket of the state")) end
+  return done(true)
+end
+
+--- Makes a missing bucket and tries whether it honours conditions. Called before the first write of a state.
+---@param name string of the state
+---@return boolean|nil, scw.Error|nil
+function methods:prepare(name)
+  local facts, err = self.storage:head_bucket(self.bucket)
+  if not facts then
+    if err.kind == "denied" then
+      return nil, errors.new({
+        code = "INFRA_003", kind = "denied", message = ("no access to the bucket %s of the state"):format(self.bucket),
+        hint = "it belongs to somebody else, or the API key lacks ObjectStorageFullAccess in its project", request_id = err.request_id,
+      })
+    end
+    if err.kind ~= "not_found" then return nil, errors.wrap(err, "cannot reach the bucket of the state") end
+    local made
+    made, err = create_bucket(self)
+    if not made then return nil, err end
+  end
+  return probe(self, name)
+end
+
+return s3

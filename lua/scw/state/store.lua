@@ -1,0 +1,254 @@
+--- One stack's state: a snapshot, and while a deployment runs or after it crashed, log segments beside it.
+---
+--- Reading takes no lock. Every write is conditional: the first snapshot and each segment must not exist yet, a later snapshot must
+--- replace the one that was read.
+local core = require "core"
+local errors = require "scw.errors"
+local log = require "scw.state.log"
+local model = require "scw.state.model"
+local parallel = require "scw.parallel"
+
+local store = {}
+
+local READERS = 16
+local READ_ATTEMPTS = 5
+local FOLD_BYTES = 8 * 1024 * 1024
+
+---@class scw.state.Store
+---@field backend scw.state.Backend
+---@field codec scw.state.Codec
+---@field name string
+---@field document scw.state.Document what is known now
+---@field fresh boolean there is no snapshot yet
+---@field etag? string of the snapshot
+local methods = {}
+local metatable = { __index = methods }
+
+---@param facts { backend: scw.state.Backend, codec: scw.state.Codec, name: string, stack: string, environment?: string, on_saved?: fun() }
+---@return scw.state.Store
+function store.new(facts)
+  return setmetatable({
+    backend = facts.backend, codec = facts.codec, name = facts.name, stack = facts.stack, environment = facts.environment,
+    on_saved = facts.on_saved, snapshot_bytes = 0, folded_entries = 0, folded_bytes = 0,
+  }, metatable)
+end
+
+---@param self scw.state.Store
+---@return integer[]|nil numbers sorted, table|nil
+local function segment_numbers(self)
+  local keys, failure = self.backend:list(self.name .. ".log/")
+  if not keys then return nil, failure end
+  local numbers = {}
+  for _, key in ipairs(keys) do numbers[#numbers + 1] = log.number(self.name, key) end
+  table.sort(numbers)
+  return numbers
+end
+
+local function damaged(message, hint)
+  return errors.new({ code = "INFRA_011", kind = "invalid", message = message, hint = hint })
+end
+
+---@param self scw.state.Store
+local function read_segment(self, number, lineage)
+  local bytes, failure = self.backend:get(log.key(self.name, number))
+  if not bytes then return nil, failure end
+  local segment, err = self.codec:decode(bytes, { kind = "segment", number = number, lineage = lineage })
+  if not segment then return nil, err end
+  if segment.lineage ~= lineage or segment.number ~= number or type(segment.entries) ~= "table" then
+    return nil, damaged(("log segment %d belongs to another state"):format(number))
+  end
+  return segment.entries
+end
+
+--- Segments after the snapshot, in order. Answers "again" when a fold removed one under our eyes.
+---@param self scw.state.Store
+local function replay(self, document, numbers)
+  local wanted, last = {}, document.folded
+  for _, number in ipairs(numbers) do
+    if number > document.folded then
+      if number ~= last + 1 then return nil, damaged(("log segment %d of the state is missing"):format(last + 1)) end
+      wanted[#wanted + 1], last = number, number
+    end
+  end
+  local all, failure = parallel.map(wanted, READERS, function(number) return read_segment(self, number, document.lineage) end)
+  if not all then
+    if not errors.is(failure) and failure.kind == "not_found" then return "again", damaged("a log segment of the state is missing") end
+    return nil, errors.wrap(failure, "cannot read the state")
+  end
+  for _, entries in ipairs(all) do
+    for _, entry in ipairs(entries) do
+      local ok, err = model.apply(document, entry)
+      if not ok then return nil, err end
+    end
+  end
+  return last
+end
+
+---@param self scw.state.Store
+local function load_once(self)
+  local numbers, failure = segment_numbers(self) -- before the snapshot: what is folded meanwhile is in the snapshot then
+  if not numbers then return nil, errors.wrap(failure, "cannot read the state at " .. self.backend:describe(self.name)) end
+  local bytes, etag = self.backend:get(self.name)
+  if not bytes then
+    if etag.kind ~= "not_found" then return nil, errors.wrap(etag, "cannot read the state at " .. self.backend:describe(self.name)) end
+    if #numbers > 0 then
+      return nil, damaged(("%s is missing, but its log is there"):format(self.backend:describe(self.name)),
+        "restore it from a backup; without it the log cannot be read")
+    end
+    self.document, self.fresh, self.etag, self.last = model.new(self.stack, self.environment), true, nil, 0
+    return true
+  end
+  local packed, err = self.codec:decode(bytes, { kind = "snapshot" })
+  if not packed then return nil, err end
+  local document
+  document, err = model.unpack(packed)
+  if not document then return nil, err end
+  if document.stack ~= self.stack then
+    return nil, errors.new({
+      code = "INFRA_011", kind = "invalid", message = ("%s is the state of the stack '%s', not of '%s'"):format(
+        self.backend:describe(self.name), document.stack, self.stack),
+      hint = "give this stack a state of its own",
+    })
+  end
+  local last
+  last, err = replay(self, document, numbers)
+  if not last or last == "again" then return last, err end
+  self.document, self.fresh, self.etag, self.last, self.snapshot_bytes = document, false, etag, last, #bytes
+  return true
+end
+
+--- Reads the state; a stack that was never applied has an empty one.
+---@return scw.state.Document|nil, scw.Error|nil
+function methods:load()
+  local outcome, err
+  for _ = 1, READ_ATTEMPTS do
+    outcome, err = load_once(self)
+    if outcome ~= "again" then break end
+  end
+  if outcome ~= true then return nil, err end
+  return self.document
+end
+
+--- Where the state stands: two equal positions mean that nothing was written in between.
+---@return string
+function methods:position()
+  return ("%s %d %d"):format(self.fresh and "new" or self.document.lineage, self.document.serial, self.log and self.log.number or self.last)
+end
+
+local function conflict(self, message, beside)
+  return errors.new({
+    code = "INFRA_011", kind = "condition", message = message,
+    hint = beside and ("this run's version was saved at %s; nothing was overwritten"):format(beside) or "nothing was overwritten",
+    details = { "state: " .. self.backend:describe(self.name) },
+  })
+end
+
+--- A version that could not take its place: beside the state, or on this machine when even that fails.
+---@param self scw.state.Store
+---@return string|nil where
+local function rescue(self, bytes, serial)
+  local key = ("%s.unsaved-%d-%s"):format(self.name, serial, core.uuid():sub(1, 8))
+  if self.backend:put(key, bytes, { if_none_match = true }) then return self.backend:describe(key) end
+  local path = ".scwlua/" .. key:gsub("/", "_")
+  if core.directory_create(".scwlua") and core.file_write(path, bytes) then return path end
+  return nil
+end
+
+---@param self scw.state.Store
+---@param document scw.state.Document the one to write
+local function write_snapshot(self, document)
+  local bytes, err = self.codec:encode(model.pack(document), { kind = "snapshot" })
+  if not bytes then return nil, err end
+  local etag, failure = self.backend:put(self.name, bytes, self.etag and { if_match = self.etag } or { if_none_match = true })
+  if not etag then
+    local beside = rescue(self, bytes, document.serial)
+    if failure.kind == "condition" then
+      return nil, conflict(self, "the state was changed by somebody else while this run went on", beside)
+    end
+    err = errors.wrap(failure, "cannot save the state at " .. self.backend:describe(self.name))
+    if beside then err.hint = ("what this run did is saved at %s"):format(beside) end
+    return nil, err
+  end
+  self.etag, self.fresh, self.snapshot_bytes = etag, false, #bytes
+  return true
+end
+
+local function advanced(document, folded)
+  local copy = {}
+  for name, value in next, document do copy[name] = value end
+  copy.serial, copy.folded = document.serial + 1, folded
+  return copy
+end
+
+--- Prepares for writing: the first snapshot if there is none, then the log. The caller holds the lock.
+---@return boolean|nil, scw.Error|nil
+function methods:begin()
+  if self.fresh then
+    local first = advanced(self.document, self.last)
+    local ok, err = write_snapshot(self, first)
+    if not ok then return nil, err end
+    self.document.serial = first.serial
+  end
+  self.log = log.new({
+    backend = self.backend, codec = self.codec, name = self.name, lineage = self.document.lineage, number = self.last,
+    on_saved = self.on_saved,
+  })
+  return true
+end
+
+--- Applies an entry here and appends it to the log. Does not wait.
+---@param entry table
+---@return integer ticket for `commit`
+function methods:write(entry)
+  local ok, err = model.apply(self.document, entry)
+  if not ok then error(err, 0) end -- an entry that does not fit its document is a bug
+  return self.log:append(entry)
+end
+
+--- Waits until the entry is durable; without a ticket: everything so far.
+---@param ticket? integer
+---@return boolean|nil, scw.Error|nil
+function methods:commit(ticket) return self.log:commit(ticket) end
+
+---@param self scw.state.Store
+local function remove_segments(self, numbers, upto)
+  local old = {}
+  for _, number in ipairs(numbers) do
+    if number <= upto then old[#old + 1] = number end
+  end
+  -- Left-overs are harmless: whoever folds next removes them.
+  return parallel.map(old, READERS, function(number) return self.backend:delete(log.key(self.name, number)) end)
+end
+
+--- The log becomes part of a new snapshot; entries may go on arriving. Without entries since the last one nothing is written.
+---@return boolean|nil, scw.Error|nil
+function methods:fold()
+  local closed, log_failure = self.log:close() -- a snapshot may still succeed where a segment failed
+  if not closed and log_failure.kind == "cancelled" then return nil, log_failure end
+  local upto = self.log.appended
+  if upto == self.folded_entries and self.log.number == self.document.folded then return true end
+  -- A segment that failed may have landed all the same: its number is spent, its entries are in the snapshot.
+  local folded = self.log.number + (log_failure and 1 or 0)
+  local next_document = advanced(self.document, folded)
+  if log_failure and log_failure.kind == "condition" then
+    local bytes = self.codec:encode(model.pack(next_document), { kind = "snapshot" })
+    return nil, conflict(self, log_failure.message, bytes and rescue(self, bytes, next_document.serial))
+  end
+  local ok, err = write_snapshot(self, next_document)
+  if not ok then return nil, err end
+  self.document.serial, self.document.folded = next_document.serial, folded
+  self.log.number, self.log.failure = math.max(self.log.number, folded), nil
+  self.last, self.folded_entries, self.folded_bytes = self.log.number, upto, self.log.bytes
+  local numbers = segment_numbers(self)
+  if numbers then remove_segments(self, numbers, folded) end
+  return true
+end
+
+--- Folds when the log has grown much longer than the snapshot: a crash late in a long run stays cheap to read.
+---@return boolean|nil, scw.Error|nil
+function methods:checkpoint()
+  if self.log.bytes - self.folded_bytes < math.max(FOLD_BYTES, 2 * self.snapshot_bytes) then return true end
+  return self:fold()
+end
+
+return store
