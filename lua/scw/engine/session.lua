@@ -60,7 +60,8 @@ function session.open(facts)
   return setmetatable({
     stack = facts.stack, make_client = facts.client, environment = facts.environment or core.environment(),
     command = facts.command or "apply", options = facts.options or {}, on_message = facts.on_message or function() end,
-    backend = facts.backend, name = facts.name, key = facts.key, crud = facts.crud or require "scw.engine.crud", catalogue = facts.catalogue or require "scw.schema.catalogue", warnings = {},
+    backend = facts.backend, name = facts.name, key = facts.key,
+    crud = facts.crud or require "scw.engine.crud", catalogue = facts.catalogue or require "scw.schema.catalogue", warnings = {},
     on_event = function() end, host = facts.host,
   }, metatable)
 end
