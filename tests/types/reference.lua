@@ -6,6 +6,9 @@ local reference = {}
 
 local root = os.getenv("SCWLUA_REFERENCE") or (os.getenv("SCWLUA_SOURCE") or ".") .. "/../shared"
 
+--- Where the reference data lie, if they do.
+reference.root = root
+
 local function anonymous(path)
   return (path:gsub("{[^}]+}", "{}"))
 end

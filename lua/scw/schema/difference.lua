@@ -1,4 +1,5 @@
 --- What has to change so that what is becomes what should be. Pure; changes come in the order of the field names.
+local complete = require "scw.schema.complete"
 local deferred = require "scw.schema.deferred"
 local equal = require "scw.schema.equal"
 local normal = require "scw.schema.normal"
@@ -122,7 +123,11 @@ function difference.changes(type, desired, prior, actual)
     local field = type.fields[name]
     local before = prior and prior[name]
     local present = before
-    if actual and is_readable(field) then present = actual[name] end
+    if actual and is_readable(field) then
+      present = actual[name]
+      -- services leave out what is unset
+      if present == nil and field.default ~= nil then present = complete.value(field, field.default) end
+    end
     if field.placement then
       if desired[name] ~= nil and present ~= nil and not equal.values(field, desired[name], present) then
         add(out, field, field, name, present, desired[name])
