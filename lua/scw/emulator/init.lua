@@ -384,6 +384,7 @@ function emulator.start(options)
   if not self then return nil, err end
   self.servers = {}
   local host, port = options.host or "127.0.0.1", options.port or 0
+  if host == "localhost" then host = "127.0.0.1" end -- the core listens on addresses, not on names
   local s3_port = options.s3_port or (port ~= 0 and port + 1 or 0)
   local api_url, s3_url
   api_url, err = listen(self, host, port, serve_api)
