@@ -202,7 +202,9 @@ function checkup.lines(checks, look)
     for i, part in ipairs(style.wrap(style.clean(check.message), math.max(look.columns - widest - 8, 30))) do
       lines[#lines + 1] = (i == 1 and lead or (" "):rep(widest + 8)) .. part
     end
-    if check.hint then lines[#lines + 1] = (" "):rep(widest + 8) .. look:paint("cyan", "-> " .. style.clean(check.hint)) end
+    for i, part in ipairs(check.hint and style.wrap(style.clean(check.hint), math.max(look.columns - widest - 11, 30)) or {}) do
+      lines[#lines + 1] = (" "):rep(widest + 8) .. look:paint("cyan", (i == 1 and "-> " or "   ") .. part)
+    end
   end
   return lines
 end

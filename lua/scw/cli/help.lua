@@ -31,15 +31,9 @@ local function explained(option)
   return option.doc .. (option.repeats and " Repeatable." or "")
 end
 
---- Two columns, the second wrapped below itself.
-local function definitions(lines, rows, width)
-  local widest = 0
-  for _, row in ipairs(rows) do widest = math.max(widest, style.width(row[1])) end
-  for _, row in ipairs(rows) do
-    for i, part in ipairs(style.wrap(row[2], math.max(width - widest - 4, 30))) do
-      lines[#lines + 1] = "  " .. style.pad(i == 1 and row[1] or "", widest) .. "  " .. part
-    end
-  end
+local function definitions(lines, rows, look, widest)
+  local shown = columns.definitions(rows, { columns = look.columns, indent = 2, widest = widest })
+  table.move(shown, 1, #shown, #lines + 1, lines)
 end
 
 local function section(lines, look, title)
@@ -76,17 +70,19 @@ function help.overview(look)
     ("%s %s: infrastructure at Scaleway, written in Lua."):format(core.program, core.version), "",
     ("usage: %s COMMAND [arguments] [options]"):format(core.program),
   }
+  local widest = 0
+  for _, name in ipairs(commands.names()) do widest = math.max(widest, #name) end
   for _, group in ipairs(grouped()) do
     section(lines, look, group.title)
     local rows = {}
     for i, command in ipairs(group.commands) do rows[i] = { command.name, command.summary } end
-    for _, line in ipairs(columns.lines(rows, { indent = 2, columns = look.columns })) do lines[#lines + 1] = line end
+    definitions(lines, rows, look, widest)
   end
   section(lines, look, "First steps")
   definitions(lines, {
     { core.program .. " apply --emulator stacks/staging.lua", "try a stack without an account" },
     { core.program .. " help COMMAND", "arguments, options and examples of a command" },
-  }, look.columns)
+  }, look)
   return lines
 end
 
@@ -105,18 +101,18 @@ function help.command(command, look)
     section(lines, look, "Commands")
     local rows = {}
     for i, below in ipairs(commands.below(command)) do rows[i] = { below.name, below.summary } end
-    definitions(lines, rows, look.columns)
+    definitions(lines, rows, look)
   end
   if #(command.arguments or {}) > 0 then
     section(lines, look, "Arguments")
     local rows = {}
     for i, argument in ipairs(command.arguments) do rows[i] = { argument.name, argument.doc } end
-    definitions(lines, rows, look.columns)
+    definitions(lines, rows, look)
   end
   section(lines, look, "Options")
   local rows = {}
   for i, option in ipairs(args.options(command)) do rows[i] = { spelled(option), explained(option) } end
-  definitions(lines, rows, look.columns)
+  definitions(lines, rows, look)
   if command.examples then
     section(lines, look, "Examples")
     for _, example in ipairs(command.examples) do

@@ -30,4 +30,30 @@ function columns.lines(rows, options)
   return lines
 end
 
+--- Words and what they mean: two columns, the second one wrapped below itself.
+---@param rows { [1]: string, [2]: string }[]
+---@param options? { columns?: integer, indent?: integer, widest?: integer } widest: of the first column, to align several lists
+---@return string[] lines
+function columns.definitions(rows, options)
+  options = options or {}
+  local indent, widest = (" "):rep(options.indent or 0), options.widest or columns.widest(rows)
+  local lines = {}
+  for _, row in ipairs(rows) do
+    local room = math.max((options.columns or 80) - widest - #indent - 2, 30)
+    for i, part in ipairs(style.wrap(row[2], room)) do
+      lines[#lines + 1] = indent .. style.pad(i == 1 and row[1] or "", widest) .. "  " .. part
+    end
+  end
+  return lines
+end
+
+--- Width of the first column.
+---@param rows string[][]
+---@return integer
+function columns.widest(rows)
+  local widest = 0
+  for _, row in ipairs(rows) do widest = math.max(widest, style.width(row[1])) end
+  return widest
+end
+
 return columns

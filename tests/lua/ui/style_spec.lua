@@ -46,6 +46,11 @@ describe("style", function()
 end)
 
 describe("table", function()
+  it("wraps what words mean below itself", function()
+    assert.are.same({ "  a    one two three four five six", "       seven", "  bcd  x" },
+      columns.definitions({ { "a", "one two three four five six seven" }, { "bcd", "x" } }, { indent = 2, columns = 37 }))
+  end)
+
   it("aligns columns and cuts the last one", function()
     assert.are.same({ "a    first", "long second one" }, columns.lines({ { "a", "first" }, { "long", "second one" } }, { gap = 1 }))
     assert.are.same({ "  a  0123456789ab…" },

@@ -19,7 +19,7 @@ return {
       if console.json then
         console:data(list, { indent = 2 })
       else
-        console:print(require("scw.ui.table").lines(rows, { columns = console.style.columns }))
+        console:print(require("scw.ui.table").definitions(rows, { columns = console.style.columns }))
       end
       return 0
     end
