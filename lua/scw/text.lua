@@ -55,6 +55,7 @@ text.progress = {
     return ("%d/%d done, %d running, %d waiting, %s"):format(done, total, running, waiting, elapsed)
   end,
   retry = function(detail) return "tries again: " .. detail end,
+  again = function(message, delay) return ("%s; in %s"):format(message, delay) end,
   failed = "failed",
   skipped = "skipped",
 }
@@ -86,7 +87,11 @@ text.validate = {
 }
 
 text.refresh = {
-  unchanged = function(count) return ("The state matches Scaleway: %d resources."):format(count) end,
+  unchanged = function(count) return ("Scaleway is as last applied: %d %s."):format(count, count == 1 and "resource" or "resources") end,
+  gone = "no longer exists",
+  summary = function(differ, count)
+    return ("%d of %d resources are not as last applied; plan shows what apply would put right."):format(differ, count)
+  end,
 }
 
 return text

@@ -92,7 +92,9 @@ end
 ---@param context scw.Context
 ---@return scw.Workspace|nil, scw.Error|nil
 function workspace.open(context)
-  local self = setmetatable({ options = context.options, environment = context.environment, console = context.console }, metatable)
+  local self = setmetatable({
+    options = context.options, environment = context.environment, console = context.console, command = context.command.name,
+  }, metatable)
   if context.options.stack then
     local ok, err = check_file(context.options.stack)
     if not ok then return nil, err end
@@ -135,6 +137,64 @@ function methods:credentials()
     self.known_credentials = found
   end
   return self.known_credentials
+end
+
+--- How fast time runs at the service: an emulator's may be shortened.
+function methods:time_scale()
+  return tonumber(self.environment.SCWLUA_TIME_SCALE) or (self.emulator and 1 / DEMO_SPEED) or 1
+end
+
+---@param on_retry fun(event: table)
+---@return table|nil client, scw.Error|nil
+function methods:client(on_retry)
+  local credentials, err = self:credentials()
+  if not credentials then return nil, err end
+  return require("scw.api.client").new({ credentials = credentials, time_scale = self:time_scale(), on_retry = on_retry })
+end
+
+---@param event { attempt: integer, delay_ms: number, error: table, method: string, path: string }
+---@return string
+local function described(event)
+  local style = require "scw.ui.style"
+  return text.progress.again(event.error and event.error.message or "", style.duration(event.delay_ms or 0))
+end
+
+--- What plans and applies this stack.
+---@return scw.Session|nil, scw.Error|nil
+function methods:session()
+  local stack, err = self:stack()
+  if not stack then return nil, err end
+  if not self.console.json then
+    local remarks = require("scw.ui.stack").remarks(stack, self.console.style)
+    if #remarks > 0 then self.console:note(remarks) end
+  end
+  local given, made = self.options, nil
+  made = require("scw.engine.session").open({
+    stack = stack, environment = self.environment, command = self.command,
+    client = function()
+      return self:client(function(event)
+        made.on_event({ kind = "retry", address = event.address, detail = described(event) })
+      end)
+    end,
+    options = {
+      target = given.target, exclude = given.exclude, replace = given.replace, refresh = not given.no_refresh, parallel = given.parallel,
+    },
+    on_message = function(line) self.console:note(line) end,
+  })
+  return made
+end
+
+--- Evaluates the stack and checks everything that can be checked without a network.
+---@return table|nil stack, scw.Error|nil
+function methods:checked()
+  local stack, err = self:stack()
+  if not stack then return nil, err end
+  local set, ok
+  set, err = require("scw.engine.desired").build(stack)
+  if not set then return nil, err end
+  ok, err = require("scw.engine.edges").order(set)
+  if not ok then return nil, err end
+  return stack
 end
 
 --- Ends what was started.

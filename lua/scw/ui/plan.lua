@@ -213,7 +213,20 @@ function plan_view.lines(plan, look)
   return view.lines
 end
 
-local function public_change(change)
+--- Field changes, one line each or more.
+---@param changes table[]
+---@param look scw.Style
+---@return string[]
+function plan_view.changes_of(changes, look)
+  local view = setmetatable({ style = look, lines = {} }, View)
+  view:changes({ action = "update", changes = changes })
+  return view.lines
+end
+
+--- A field change for programs.
+---@param change table
+---@return table
+function plan_view.public_change(change)
   local public = { path = change.path, secret = change.secret or false, replace = change.replace and true or false }
   if not change.secret then public.old, public.new = value.public(change.old), value.public(change.new) end
   return public
@@ -221,7 +234,7 @@ end
 
 local function public_step(step)
   local changes = {}
-  for i, change in ipairs(step.changes or {}) do changes[i] = public_change(change) end
+  for i, change in ipairs(step.changes or {}) do changes[i] = plan_view.public_change(change) end
   table.sort(changes, by_path)
   local dependencies = { table.unpack(step.dependencies or {}) }
   table.sort(dependencies)

@@ -42,6 +42,7 @@ end
 ---@return scw.DeploymentFacts
 function summary.facts(state, result, err, elapsed_ms)
   local failures = result.failures or {}
+  if result.fatal then err = result.fatal end
   if err then failures = errors.list({ err, table.unpack(failures) }) end
   local ended = result.interrupted and "interrupted" or (#failures > 0 or state.failed > 0) and "failed" or "done"
   return {

@@ -81,6 +81,12 @@ describe("the plan for people", function()
   end)
 end)
 
+describe("changes of fields", function()
+  it("are shown alone, as in a plan", function()
+    assert.are.same({ "      ~ size: 1 -> 2" }, plan_view.changes_of({ { path = "size", old = 1, new = 2 } }, style.new()))
+  end)
+end)
+
 describe("the plan for programs", function()
   it("is sorted and carries no secret", function()
     local json = require "scw.json"

@@ -1,5 +1,4 @@
 local options = require "scw.cli.options"
-local text = require "scw.text"
 
 return {
   name = "refresh",
@@ -20,8 +19,6 @@ return {
     local view = require "scw.ui.refresh"
     if context.console.json then
       context.console:data(view.public(result), { indent = 2 })
-    elseif #(result.changes or {}) == 0 then
-      context.console:print(text.refresh.unchanged(result.count or 0))
     else
       context.console:print(view.lines(result, context.console.style))
     end

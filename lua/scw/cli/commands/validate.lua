@@ -16,7 +16,7 @@ return {
     local workspace <close>, err = require("scw.cli.workspace").open(context)
     if not workspace then return nil, err end
     local stack
-    stack, err = workspace:stack()
+    stack, err = workspace:checked()
     if not stack then return nil, err end
     require("scw.ui.stack").checked(stack, context.console)
     return 0
