@@ -56,6 +56,7 @@ text.progress = {
   end,
   retry = function(detail) return "tries again: " .. detail end,
   again = function(message, delay) return ("%s; in %s"):format(message, delay) end,
+  still = function(status) return "still " .. status end,
   failed = "failed",
   skipped = "skipped",
 }

@@ -62,9 +62,11 @@ local function run(context, session, plan)
       console:print(line)
     end
   end
+  local news = events.news()
   local function on_event(event)
     local now = core.clock()
     state:take(event, now)
+    if not live and not news(event, now, console.json) then return end
     if live then
       live:take(event, now)
     elseif console.json then
@@ -74,6 +76,8 @@ local function run(context, session, plan)
       if line then console:print(line) end
     end
   end
+  console.sink = on_note
+  local _ <close> = setmetatable({}, { __close = function() console.sink = nil end })
   local _ <close> = watch_interrupts(session, on_note)
   local result, err = session:apply(plan, on_event)
   return result, err, state

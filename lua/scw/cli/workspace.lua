@@ -164,10 +164,7 @@ end
 function methods:session()
   local stack, err = self:stack()
   if not stack then return nil, err end
-  if not self.console.json then
-    local remarks = require("scw.ui.stack").remarks(stack, self.console.style)
-    if #remarks > 0 then self.console:note(remarks) end
-  end
+  self.console:note(require("scw.ui.stack").remarks(stack, self.console.error_style))
   local given, made = self.options, nil
   made = require("scw.engine.session").open({
     stack = stack, environment = self.environment, command = self.command,

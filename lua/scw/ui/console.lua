@@ -10,6 +10,7 @@ local console = {}
 ---@field json boolean
 ---@field terminal { input: boolean, output: boolean, error: boolean, columns: integer }
 ---@field secrets string[] texts that must never be shown
+---@field sink? fun(line: string) takes remarks while progress is drawn
 local methods = {}
 local metatable = { __index = methods }
 
@@ -46,11 +47,13 @@ function methods:draw(raw)
   core.write("stdout", raw)
 end
 
---- Writes a remark for people: to standard output, or to standard error while standard output carries JSON.
+--- Makes a remark for people. It goes to standard error, as standard output is for results, or to the `sink` of whoever draws
+--- on the terminal just now.
 ---@param lines string[]|string
 function methods:note(lines)
-  if type(lines) == "string" then lines = { lines } end
-  core.write(self.json and "stderr" or "stdout", table.concat(lines, "\n") .. "\n")
+  for _, line in ipairs(type(lines) == "string" and { lines } or lines) do
+    if self.sink then self.sink(line) else core.write("stderr", line .. "\n") end
+  end
 end
 
 --- Writes problems to standard error.

@@ -5,6 +5,8 @@ local text = require "scw.text"
 
 local events = {}
 
+local SIGN_OF_LIFE_MS = 10000
+
 local function stamp(look, elapsed_ms)
   return look:paint("dim", ("[%7s]"):format(style.duration(elapsed_ms)))
 end
@@ -44,11 +46,29 @@ function events.line(event, elapsed_ms, look)
   elseif event.kind == "retry" then
     body = ("    %s%s"):format(address ~= "" and address .. ": " or "", text.progress.retry(style.clean(tostring(event.detail or ""))))
   elseif event.kind == "step_waiting" and event.detail then
-    body = ("    %s: %s"):format(address, style.clean(tostring(event.detail)))
+    body = ("    %s: %s"):format(address, text.progress.still(style.clean(tostring(event.detail))))
   elseif event.kind == "message" then
     body = "    " .. style.clean(tostring(event.detail))
   end
   return body and stamp(look, elapsed_ms) .. " " .. body or nil
+end
+
+--- A judge of what is new: the same wait is told again to people only after a while, as a sign of life, and to programs never.
+---@return fun(event: table, now_ms: number, for_programs: boolean): boolean
+function events.news()
+  local details, told = {}, {}
+  return function(event, now_ms, for_programs)
+    local address = event.address
+    if not address then return true end
+    if event.kind == "step_waiting" and event.detail then
+      local changed = details[address] ~= event.detail
+      details[address] = event.detail
+      if for_programs then return changed end
+      if now_ms - (told[address] or now_ms) < SIGN_OF_LIFE_MS then return false end
+    end
+    told[address] = now_ms
+    return true
+  end
 end
 
 --- The event for programs (`docs/json.md`): one JSON object a line.

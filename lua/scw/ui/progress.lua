@@ -86,7 +86,7 @@ function methods:frame(now_ms, look)
   for i = 1, math.min(#running, MOST_RUNNING) do
     local step = running[i]
     local facts = style.action(step.action)
-    local detail = step.detail and ", " .. style.clean(tostring(step.detail)) or ""
+    local detail = step.detail and step.detail ~= facts.doing and ", " .. style.clean(tostring(step.detail)) or ""
     local line = style.clean(step.address) .. ": " .. facts.doing .. detail
     local elapsed = style.duration(now_ms - step.since)
     line = style.pad(style.cut(line, room - 6 - #elapsed), room - 6 - #elapsed)

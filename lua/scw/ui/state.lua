@@ -33,7 +33,7 @@ function state_view.list(state, console)
   local rows, public = {}, {}
   for i, address in ipairs(state_view.addresses(state)) do
     local record = state.resources[address]
-    rows[i] = { address, record.status == "ready" and "" or record.status or "", record.id or "" }
+    rows[i] = { address, record.id or "", record.status ~= "ready" and record.status or "" }
     public[i] = { address = address, type = record.type, id = record.id, status = record.status }
   end
   if console.json then

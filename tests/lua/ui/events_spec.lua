@@ -26,6 +26,27 @@ describe("events for a log", function()
   end)
 end)
 
+describe("the same wait", function()
+  local function wait(detail) return { kind = "step_waiting", address = "a.b", action = "create", detail = detail } end
+
+  it("is told to people as a sign of life only", function()
+    local news = events.news()
+    assert.is_true(news({ kind = "step_started", address = "a.b" }, 0, false))
+    assert.is_false(news(wait("creating"), 100, false))
+    assert.is_false(news(wait("creating"), 9999, false))
+    assert.is_true(news(wait("creating"), 10000, false))
+    assert.is_false(news(wait("creating"), 19999, false))
+    assert.are.equal("[  10.0s]     a.b: still creating", events.line(wait("creating"), 10000, plain))
+  end)
+
+  it("is told to programs when it changes", function()
+    local news = events.news()
+    assert.is_true(news(wait("creating"), 0, true))
+    assert.is_false(news(wait("creating"), 60000, true))
+    assert.is_true(news(wait("initializing"), 60001, true))
+  end)
+end)
+
 describe("events for programs", function()
   it("carry whole milliseconds and the error", function()
     local public = events.public({
