@@ -8,7 +8,10 @@ local strings = require "scw.dsl.strings"
 local guard = {}
 
 --- Ceilings for the evaluation of a whole stack, and for one function given to `ref:map`.
-guard.stack_limits = { instructions = 500000000, memory = 512 * 1024 * 1024, seconds = 30 }
+guard.stack_limits = {
+  instructions = 200000000, memory = 256 * 1024 * 1024, seconds = 10,
+  last_words = "the stack sits in a function that does not end and cannot be stopped: giving up",
+}
 guard.map_limits = { instructions = 10000000, memory = 64 * 1024 * 1024, seconds = 5 }
 
 local bug = {} -- marks what a message handler found to be the engine's fault
@@ -66,8 +69,10 @@ function guard.call(fn, limits, doing, ...)
   if errors.is(reason) then return nil, reason end
   if type(reason) == "table" and reason[bug] then error(reason[bug], 0) end
   if type(reason) == "table" and reason.kind == "limit" then
+    local at = reason.source and source.is_user("@" .. reason.source) and reason.source or nil
     return nil, errors.new {
-      code = "INFRA_002", kind = "limit", message = ("%s: %s"):format(doing, reason.message),
+      code = "INFRA_002", kind = "limit", source = at,
+      message = ("%s: %s"):format(doing, reason.source and reason.message:gsub(" at [^ ]+$", "") or reason.message),
       hint = "a stack is a description: look for a loop that does not end or a value that grows without end",
     }
   end

@@ -26,6 +26,7 @@ local reference = {}
 ---@field child? fun(key: string|integer): scw.reference.Facts?, string? facts about an element | nil, what is wrong with the key
 
 local NODE = {}         -- the key of the node
+local ARRAY = debug.getmetatable(core.array {}) -- marks an empty table as a list
 local MOST_PARTS = 10000 -- operands of one expression, all levels counted
 
 local metatable = { __name = "reference", __metatable = "reference" }
@@ -41,7 +42,7 @@ local function make(node)
 end
 
 local function fail(message, hint)
-  error(errors.new { code = "INFRA_001", message = message, hint = hint, source = source.here(3) }, 0)
+  error(errors.new { code = "INFRA_001", message = message, hint = hint, source = source.here() }, 0)
 end
 
 local void = make { kind = "void" }
@@ -220,10 +221,25 @@ local function refuse(what, hint)
   end
 end
 
-metatable.__eq = refuse("compare",
+local refuse_equality = refuse("compare",
   "decide from the stack's own inputs (config, environment), or use `ref:map(function(value) return value == … end)` for a value")
-metatable.__lt = refuse("compare")
-metatable.__le = metatable.__lt
+local refuse_order = refuse("compare")
+
+function metatable.__eq(a, b)
+  if rawequal(a, unknown) or rawequal(b, unknown) or rawequal(a, void) or rawequal(b, void) then return false end
+  return refuse_equality(a, b)
+end
+
+function metatable.__lt(a, b)
+  if rawequal(a, void) or rawequal(b, void) then return false end
+  return refuse_order(a, b)
+end
+
+function metatable.__le(a, b)
+  if rawequal(a, void) or rawequal(b, void) then return false end
+  return refuse_order(a, b)
+end
+
 metatable.__len = refuse("measure")
 metatable.__pairs = refuse("iterate over", "loop over the list or map that the declaration was made from, or " .. USE_MAP)
 metatable.__tostring = refuse("make a text of", "join it with `..`, or " .. USE_MAP)
@@ -426,7 +442,7 @@ local function copy_plain(value)
   if type(value) ~= "table" or value == unknown or value == core.null then return value end
   local copy = {}
   for key, element in next, value do copy[key] = copy_plain(element) end
-  return core.is_array(value) and core.array(copy) or copy
+  return debug.getmetatable(value) == ARRAY and core.array(copy) or copy
 end
 
 local function call(node, operand)
@@ -533,8 +549,7 @@ function evaluate(value, context)
     if err then return nil, err end
     copy[key] = result
   end
-  if core.is_array(value) then core.array(copy) end
-  return copy
+  return debug.getmetatable(value) == ARRAY and core.array(copy) or copy
 end
 
 --- Puts values in the place of references. Unknown is contagious: an expression with an unknown operand is unknown.

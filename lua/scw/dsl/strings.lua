@@ -12,13 +12,14 @@ local real = {}
 for name, value in pairs(string) do real[name] = value end
 
 local function refuse(message)
-  error(errors.new { code = "INFRA_002", message = message, source = source.here(3) }, 0)
+  error(errors.new { code = "INFRA_002", message = message, source = source.here() }, 0)
 end
 
 --- A match takes at worst (length of the text) to the power of (repetitions in the pattern) steps.
 local function check_pattern(text, pattern, plain)
   if plain or type(text) ~= "string" or type(pattern) ~= "string" then return end
-  local steps, length = pattern:byte(1) == 94 and 1 or #text, #text -- 94: "^"
+  local length = #text
+  local steps = real.byte(pattern, 1) == 94 and 1.0 or length + 0.0 -- 94: "^"; floats do not overflow
   local at = 1
   while true do
     at = real.find(pattern, "[%%*+?-]", at)

@@ -22,8 +22,6 @@ local function raised(fn)
   return err
 end
 
-local limited = core.limited and it or pending -- functions of the user run below ceilings
-
 describe("references", function()
   local ip = attribute({ "ip" }, { kind = "str" })
   local port = attribute({ "port" }, { kind = "int" })
@@ -154,20 +152,20 @@ describe("references", function()
   describe("given to functions", function()
     local lookup = lookup_in { ip = "10.0.0.2", port = 5432, password = "hunter2", settings = { b = 1, a = 2 } }
 
-    limited("hand over the value", function()
+    it("hand over the value", function()
       assert.are.equal("10-0-0-2", (reference.resolve(ip:map(function(v) return (v:gsub("%.", "-")) end), lookup)))
       local both = reference.combine({ ip, port }, function(a, b) return a .. "!" .. b end)
       assert.are.equal("10.0.0.2!5432", (reference.resolve(both, lookup)))
       assert.are.equal(3, (reference.resolve(anything:map(function(v) return { sum = v.a + v.b } end).sum, lookup)))
     end)
 
-    limited("hand over a copy", function()
+    it("hand over a copy", function()
       local settings = { a = 1 }
       reference.resolve(anything:map(function(v) v.a = 2 return v end), function() return settings end)
       assert.are.equal(1, settings.a)
     end)
 
-    limited("report errors with the line, unless they could quote a secret", function()
+    it("report errors with the line, unless they could quote a secret", function()
       local _, err = reference.resolve(ip:map(function(v) return v.x.y end), lookup)
       assert.matches("attempt to index a nil value", err.message)
       assert.matches("reference_spec%.lua:%d+$", err.source)
@@ -175,7 +173,7 @@ describe("references", function()
       assert.not_matches("hunter2", err.message .. err.hint)
     end)
 
-    limited("refuse references and functions as results", function()
+    it("refuse references and functions as results", function()
       local _, err = reference.resolve(ip:map(function() return port end), lookup)
       assert.matches("returned a reference", err.message)
       _, err = reference.resolve(ip:map(function() return print end), lookup)
@@ -194,12 +192,12 @@ describe("references", function()
     end
     local outside = reference.from_outside("environment variable TOKEN", "plain text")
 
-    limited("give the fingerprint of a secret itself", function()
+    it("give the fingerprint of a secret itself", function()
       assert.are.same({ ["$secret"] = "aa" }, symbolic(password))
       assert.are.same({ ["$secret"] = "bb" }, symbolic(outside))
     end)
 
-    limited("give equal texts for equal secrets only, without the secret", function()
+    it("give equal texts for equal secrets only, without the secret", function()
       for name, value in pairs {
         join = "postgres://u:" .. password .. "@" .. ip,
         arithmetic = (attribute({ "password" }, { secret = true }) + 1) * 2,
@@ -217,13 +215,13 @@ describe("references", function()
       assert.are_not.equal(text, symbolic("x" .. outside, nil, "dd"))
     end)
 
-    limited("show that a function over a secret changed", function()
+    it("show that a function over a secret changed", function()
       local before = symbolic(password:map(function(v) return v .. "1" end))
       assert.are_not.equal(before, symbolic(password:map(function(v) return v .. "2" end)))
       assert.are.equal(before, symbolic(password:map(function(v) return v .. "1" end)))
     end)
 
-    limited("keep unknown stronger than secret", function()
+    it("keep unknown stronger than secret", function()
       local value = reference.symbolic(ip .. password, function(_, path)
         return path[1] == "ip" and unknown or { ["$secret"] = "aa" }
       end, error)

@@ -5,7 +5,10 @@ local errors = require "scw.errors"
 ---@return { name: string, text: string }[]
 local function documents()
   local docs = require "scw.schema.docs"
-  local all = { { name = "commands.md", text = require("scw.cli.help").markdown() } }
+  local all = {
+    { name = "commands.md", text = require("scw.cli.help").markdown() },
+    { name = "modules.md", text = require("scw.dsl.module_docs").markdown() },
+  }
   for _, page in ipairs(docs.pages()) do all[#all + 1] = page end
   return all
 end

@@ -1,0 +1,137 @@
+--- The declaration of a stack: `scw.stack { name, environment, region, state, build, … }`.
+local errors = require "scw.errors"
+local reference = require "scw.dsl.reference"
+local scope = require "scw.dsl.scope"
+local suggest = require "scw.suggest"
+local value = require "scw.dsl.value"
+
+local stack = {}
+
+local STACK, STATE = {}, {}
+
+local NAMES = { "build", "environment", "name", "organization", "project", "region", "state", "summary", "tags", "zone" }
+
+local STATE_KEYS = {
+  s3 = { bucket = "string", key = "string", region = "string", endpoint = "string", path_style = "boolean", sealed = "boolean",
+    key_file = "string", passphrase = "secret" },
+  file = { path = "string", sealed = "boolean", key_file = "string", passphrase = "secret" },
+}
+local STATE_REQUIRED = { s3 = { "bucket", "key" }, file = { "path" } }
+
+--- Takes a declaration apart: checks names, notes problems.
+local function check_names(given, names, what, report)
+  for _, name in ipairs((value.sorted_keys(given))) do
+    local known = false
+    for _, candidate in ipairs(names) do known = known or candidate == name end
+    if not known then
+      report(("%s has no '%s'"):format(what, tostring(name)), suggest.hint(tostring(name), names) or "it has " .. table.concat(names, ", "))
+    end
+  end
+end
+
+local opaque = { __name = "declaration", __metatable = "declaration" }
+
+--- `scw.s3 { … }` and `scw.file { … }`: where the state is kept.
+---@param session scw.dsl.Session
+---@param kind "s3"|"file"
+---@param given table
+---@param here string
+---@return table
+function stack.state(session, kind, given, here)
+  local what = "scw." .. kind
+  local function report(message, hint) return session:report { message = message, hint = hint, source = here } end
+  if type(given) ~= "table" or reference.is(given) then return report(what .. " takes a table") end
+  local keys = STATE_KEYS[kind]
+  check_names(given, (value.sorted_keys(keys)), what, report)
+  local state = { kind = kind, source = here }
+  for _, key in ipairs((value.sorted_keys(keys))) do
+    local wanted, found = keys[key], given[key]
+    if found ~= nil and not reference.is_void(found) then
+      if wanted == "secret" then
+        if reference.is(found) and reference.secret(found) then state[key] = found
+        else report(("%s: %s must not stand in the stack"):format(what, key), 'use scw.secret_env "NAME"') end
+      elseif type(found) ~= wanted or found == "" then
+        report(("%s: %s must be %s"):format(what, key, wanted == "boolean" and "true or false" or "a text known now"))
+      else
+        state[key] = found
+      end
+    end
+  end
+  for _, key in ipairs(STATE_REQUIRED[kind]) do
+    if given[key] == nil then report(("%s needs `%s`"):format(what, key)) end
+  end
+  if state.sealed == nil then state.sealed = true end
+  return setmetatable({ [STATE] = state }, opaque)
+end
+
+--- `scw.stack { … }`
+---@param session scw.dsl.Session
+---@param given table
+---@param here string
+---@return table
+function stack.declare(session, given, here)
+  if type(given) ~= "table" or reference.is(given) then
+    error(errors.new { code = "INFRA_001", message = "scw.stack takes a table", source = here }, 0)
+  end
+  return setmetatable({ [STACK] = { given = given, source = here, session = session } }, opaque)
+end
+
+local function name_of(given, report)
+  if type(given) == "string" and #given <= 63 and given:find("^[%a][%w-]*$") then return given end
+  if reference.is_void(given) then return "stack" end
+  report("a stack needs a `name`: letters, digits and -, beginning with a letter, at most 63", 'for example name = "evalap-staging"')
+  return "stack"
+end
+
+--- Evaluates what the stack file returned.
+---@param session scw.dsl.Session
+---@param declared any
+---@return table stack
+function stack.build(session, declared)
+  local content = type(declared) == "table" and rawget(declared, STACK)
+  if not content then
+    error(errors.new {
+      code = "INFRA_001", message = "a stack file has to end with: return scw.stack { … }", source = session.path .. ":1",
+    }, 0)
+  end
+  local given, here = content.given, content.source
+  local function report(message, hint) session:report { message = message, hint = hint, source = here } end
+  check_names(given, NAMES, "a stack", report)
+
+  local tags, problem = scope.read_tags(given.tags)
+  if problem then report(problem) end
+  local place = scope.place(session.place, given, report)
+  if place.region and place.zone and place.zone:match("^(.*)%-%d+$") ~= place.region then
+    report(("the zone %s is not in the region %s"):format(place.zone, place.region))
+  end
+  local state
+  if given.state == nil then
+    state = { kind = "file", path = ".scwlua/" .. name_of(given.name, function() end) .. ".state", sealed = true, source = here }
+  else
+    state = type(given.state) == "table" and rawget(given.state, STATE)
+    if not state and not reference.is_void(given.state) then
+      report("`state` says where the state is kept", 'for example state = scw.s3 { bucket = "…", key = "staging/scwlua.state" }')
+    end
+  end
+  if given.environment ~= nil and not (type(given.environment) == "string" and given.environment:find("^[%w_-]+$"))
+    and not reference.is_void(given.environment) then
+    report('`environment` is a word such as "staging"')
+  end
+  local made = {
+    name = name_of(given.name, report), environment = type(given.environment) == "string" and given.environment or nil,
+    region = place.region, zone = place.zone, project = place.project, organization = place.organization, tags = tags or {},
+    state = state or nil, declarations = session.declarations, outputs = session.outputs, checks = session.checks,
+    config = session.configs, messages = session.messages, path = session.path, source = here,
+  }
+  session.stack = made
+  if type(given.build) ~= "function" then
+    report("a stack needs `build = function(stack) … end`")
+    return made
+  end
+  given.build(scope.new {
+    session = session, path = "", name = made.name, place = place, tags = made.tags, depends_on = {}, uses = {},
+  })
+  return made
+end
+
+return stack
