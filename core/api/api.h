@@ -26,7 +26,9 @@ struct engine;
   part(xml) \
   part(s3) \
   part(seal) \
-  part(ceiling)
+  part(ceiling) \
+  part(yaml) \
+  part(host)
 /* clang-format on */
 
 #define API_DECLARE(noun) void api_open_##noun(lua_State *L);
@@ -56,5 +58,9 @@ const char *api_option_text(lua_State *L, int index, const char *field, size_t *
  * Wipe it yourself when done: then its memory goes at once. */
 struct buffer;
 struct buffer *api_buffer(lua_State *L);
+
+/* Pushes a JSON value as a Lua value and releases it, also when it raises. The stack needs three free slots. */
+struct json_t;
+int api_push_json(lua_State *L, struct json_t *value);
 
 #endif

@@ -332,6 +332,14 @@ static int push_document(lua_State *L) {
   return 1;
 }
 
+int api_push_json(lua_State *L, json_t *value) {
+  lua_pushcfunction(L, push_document);
+  lua_pushlightuserdata(L, value);
+  int status = lua_pcall(L, 1, 1, 0);
+  json_decref(value);
+  return status == LUA_OK ? 1 : lua_error(L);
+}
+
 /* json_decode(text) -> value | nil, err. Arrays are marked, null is core.null. */
 static int api_json_decode(lua_State *L) {
   size_t length = 0;
@@ -343,12 +351,7 @@ static int api_json_decode(lua_State *L) {
     error_wrap(&err, "cannot decode JSON");
     return api_fail_error(L, &err);
   }
-  lua_pushcfunction(L, push_document);
-  lua_pushlightuserdata(L, value);
-  int status = lua_pcall(L, 1, 1, 0);
-  json_decref(value);
-  if (status != LUA_OK) return lua_error(L);
-  return 1;
+  return api_push_json(L, value);
 }
 
 /* array(t) -> t, marked: an array in JSON even when empty. */
