@@ -50,6 +50,7 @@ text.destroy = {
 
 text.progress = {
   waits_for = function(addresses) return "waits for " .. table.concat(addresses, ", ") end,
+  needs = function(addresses) return "needs " .. table.concat(addresses, ", ") end,
   more = function(count) return ("… and %d more"):format(count) end,
   status = function(done, total, running, waiting, elapsed)
     return ("%d/%d done, %d running, %d waiting, %s"):format(done, total, running, waiting, elapsed)

@@ -41,7 +41,7 @@ function events.line(event, elapsed_ms, look)
     local failed = look:paint("red", ("%3s"):format("!"))
     body = ("%s %s: %s: %s"):format(failed, address, text.progress.failed, style.clean(error_message(event.error)))
   elseif event.kind == "step_skipped" then
-    local needs = event.needs and #event.needs > 0 and ", " .. text.progress.waits_for(event.needs) or ""
+    local needs = event.needs and #event.needs > 0 and ", " .. text.progress.needs(event.needs) or ""
     body = ("%s %s: %s%s"):format(look:paint("dim", ("%3s"):format("!")), address, text.progress.skipped, needs)
   elseif event.kind == "retry" then
     body = ("    %s%s"):format(address ~= "" and address .. ": " or "", text.progress.retry(style.clean(tostring(event.detail or ""))))

@@ -82,8 +82,13 @@ function View:field(indent, mark, path, shown, note)
   self:add(lead .. body .. (note and "  " .. self.style:paint("magenta", note) or ""))
 end
 
-function View:new_value(indent, mark, path, v, secret)
-  for _, part in ipairs(value.parts(path, v)) do self:field(indent, mark, part.path, secret and value.SECRET or value.text(part.value)) end
+--- What a creation sets; what is empty is left out.
+function View:new_value(indent, path, v, secret)
+  for _, part in ipairs(value.parts(path, v)) do
+    if not value.empty(part.value) then
+      self:field(indent, nil, part.path, secret and value.SECRET or value.text(part.value))
+    end
+  end
 end
 
 function View:difference(indent, change, difference)
@@ -115,7 +120,7 @@ function View:changes(step)
   table.sort(changes, by_path)
   for _, change in ipairs(changes) do
     if step.action == "create" then
-      if not value.absent(change.new) then self:new_value(6, nil, change.path, change.new, change.secret) end
+      self:new_value(6, change.path, change.new, change.secret)
     else
       for _, difference in ipairs(value.diff(change.path, change.old, change.new)) do
         self:difference(6, change, difference)

@@ -199,15 +199,29 @@ function value.diff(path, old, new)
   return found
 end
 
---- The parts of a new value, each with a path: a map gives one part a key, everything else is one part.
+--- Says nothing: absent, an empty text, an empty table.
+---@param v any
+---@return boolean
+function value.empty(v)
+  return value.absent(v) or v == "" or (type(v) == "table" and v ~= unknown and next(v) == nil)
+end
+
+--- The parts of a new value, each with a path: a map gives one part a key, a list of maps one a map, everything else is one part.
 ---@param path string
 ---@param v any
 ---@return { path: string, value: any }[]
 function value.parts(path, v)
-  if not is_map(v) or next(v) == nil then return { { path = path, value = v } } end
   local parts = {}
-  for _, key in ipairs(sorted_keys(v)) do
-    for _, part in ipairs(value.parts(path .. "." .. tostring(key), v[key])) do parts[#parts + 1] = part end
+  local function add(inner_path, inner)
+    local more = value.parts(inner_path, inner)
+    table.move(more, 1, #more, #parts + 1, parts)
+  end
+  if is_list(v) and is_map(v[1]) then
+    for i, element in ipairs(v) do add(("%s[%d]"):format(path, i), element) end
+  elseif is_map(v) and next(v) ~= nil then
+    for _, key in ipairs(sorted_keys(v)) do add(path .. "." .. tostring(key), v[key]) end
+  else
+    parts[1] = { path = path, value = v }
   end
   return parts
 end

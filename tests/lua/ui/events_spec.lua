@@ -13,7 +13,7 @@ describe("events for a log", function()
     assert.are.equal("[   2.0s]   ! a.b: failed: INFRA_003: no",
       events.line({ kind = "step_failed", address = "a.b", action = "create",
         error = errors.new({ code = "INFRA_003", message = "no" }) }, 2000, plain))
-    assert.are.equal("[   2.0s]   ! a.c: skipped, waits for a.b",
+    assert.are.equal("[   2.0s]   ! a.c: skipped, needs a.b",
       events.line({ kind = "step_skipped", address = "a.c", action = "create", needs = { "a.b" } }, 2000, plain))
     assert.are.equal("[   2.0s]     a.b: tries again: 429, in 1.5s",
       events.line({ kind = "retry", address = "a.b", detail = "429, in 1.5s" }, 2000, plain))

@@ -69,6 +69,20 @@ describe("value", function()
     end
   end)
 
+  it("takes a new value apart into lines", function()
+    local shown = {}
+    for i, part in ipairs(value.parts("f", { a = 1, list = { { x = 1, y = { 2, 3 } }, { x = 4 } }, plain = { "a", "b" }, none = {} })) do
+      shown[i] = part.path .. "=" .. value.text(part.value)
+    end
+    assert.are.same({ "f.a=1", "f.list[1].x=1", "f.list[1].y=[2, 3]", "f.list[2].x=4", "f.none={}", 'f.plain=["a", "b"]' }, shown)
+    assert.are.equal("f", value.parts("f", unknown)[1].path)
+  end)
+
+  it("knows what says nothing", function()
+    for _, nothing in ipairs({ "", {}, core.null, core.array({}) }) do assert.is_true(value.empty(nothing)) end
+    for _, something in ipairs({ 0, false, "x", unknown, { ["$secret"] = "aa" } }) do assert.is_false(value.empty(something)) end
+  end)
+
   it("hands no fingerprint to programs", function()
     local public = value.public({ a = { ["$secret"] = "beef" }, b = unknown, c = { 1 } })
     assert.are.same({ ["$secret"] = true }, public.a)
