@@ -28,7 +28,8 @@ struct engine;
   part(seal) \
   part(ceiling) \
   part(yaml) \
-  part(host)
+  part(host) \
+  part(process)
 /* clang-format on */
 
 #define API_DECLARE(noun) void api_open_##noun(lua_State *L);
