@@ -22,6 +22,7 @@ local UUID = "^%x%x%x%x%x%x%x%x%-%x%x%x%x%-%x%x%x%x%-%x%x%x%x%-%x%x%x%x%x%x%x%x%
 ---@field hidden? boolean accepted, never answered
 ---@field absent? boolean left out of the answer while nobody set it
 ---@field fields? table<string, scw.emulator.Field> of an object
+---@field of? string kind of the elements of a list or map
 
 local FAMILY = { set = "list", ref = "str" }
 
@@ -42,7 +43,7 @@ from_field = function(field, name)
   local result = {
     kind = FAMILY[field.kind] or field.kind, required = field.required, enum = field.enum,
     create = at(field.wire.create), update = not field.replace and at(field.wire.update),
-    hidden = not field.wire.read, name = name, map_of = field.kind == "map" and field.of and field.of.kind,
+    hidden = not field.wire.read, name = name, of = not field.pairs and field.of and (FAMILY[field.of.kind] or field.of.kind),
   }
   if field.pairs then result.kind = "list" end
   if field.unit then result.kind = "int" end
@@ -110,6 +111,14 @@ local function contains(list, wanted)
   return false
 end
 
+local function has_elements(kind, value)
+  local matches = MATCHES[kind] or MATCHES.any
+  for _, element in next, value do
+    if not matches(element) then return false end
+  end
+  return true
+end
+
 local check_value
 
 local function check_object(fields, value, prefix, verb, details)
@@ -133,6 +142,7 @@ end
 check_value = function(field, value, path, verb, details)
   local function wrong(reason, help) details[#details + 1] = { argument_name = path, reason = reason, help_message = help } end
   if not (MATCHES[field.kind] or MATCHES.any)(value) then return wrong("format", "has the wrong type") end
+  if field.of and not has_elements(field.of, value) then return wrong("format", "has an element of the wrong type") end
   local clears = verb == "update" and path:find(".", 1, true) ~= nil -- empty texts clear an object
   if field.required and value == "" and not clears then return wrong("required", "must not be empty") end
   if field.enum and not contains(field.enum, value) and not tostring(value):find("^unknown_") then

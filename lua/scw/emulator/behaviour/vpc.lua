@@ -41,6 +41,7 @@ local function set_rules(call, record)
   local rules = {}
   local given = call.body.rules
   for index, rule in ipairs(type(given) == "table" and given or {}) do
+    if type(rule) ~= "table" then answer.refuse(answer.invalid_argument("rules", "format", "is not a list of rules")) end
     local kept = { -- what a rule says when the caller does not
       protocol = "ANY", source = "0.0.0.0/0", destination = "0.0.0.0/0", action = "accept",
       src_port_low = 0, src_port_high = 0, dst_port_low = 0, dst_port_high = 0,
