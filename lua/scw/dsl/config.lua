@@ -5,12 +5,12 @@ local reference = require "scw.dsl.reference"
 local schema = require "scw.schema"
 local suggest = require "scw.suggest"
 local value = require "scw.dsl.value"
+local word = require "scw.dsl.word"
 
 local config = {}
 
 local KINDS = { str = true, int = true, float = true, bool = true, list = true, map = true, duration = true, size = true }
 local SYNONYMS = { string = "str", integer = "int", number = "float", boolean = "bool" }
-local OPTIONS = { "default", "doc", "enum", "format", "max", "min", "of", "pattern", "required", "secret", "type" }
 
 --- SCWLUA_CONFIG_DB_NODE_TYPE for db.node_type
 ---@param name string
@@ -62,25 +62,16 @@ local function field_from(session, name, spec, here)
     return nil
   end
   if type(spec) ~= "table" or reference.is(spec) then return report("takes a table such as { type = \"int\", default = 2 }") end
-  local options = {}
-  for _, option in ipairs((value.sorted_keys(spec))) do
-    local known = false
-    for _, candidate in ipairs(OPTIONS) do known = known or candidate == option end
-    if not known then
-      return report(("there is no option '%s'"):format(tostring(option)), suggest.hint(tostring(option), OPTIONS)
-        or "the options are " .. table.concat(OPTIONS, ", "))
-    end
-    options[option] = spec[option]
-  end
-  local kind = options.type or "str"
+  local kind, options = spec.type or "str", {}
+  for option, given in next, spec do options[option] = given end
+  options.type = nil
   kind = SYNONYMS[kind] or kind
   if not KINDS[kind] then
     return report(("there is no type '%s'"):format(tostring(kind)), "the types are bool, duration, float, int, list, map, size, str")
   end
   if options.secret and kind ~= "str" then return report("a secret is a text") end
-  options.type = nil
-  local ok, field = pcall(schema[kind], options)
-  if not ok then return report((tostring(field):gsub("^.-%.lua:%d+: ", ""))) end
+  local field, problem, hint = word.make(kind, options)
+  if not field then return report(problem, hint) end
   return field
 end
 

@@ -172,7 +172,11 @@ function dsl.load(path, options)
   made.warnings = check_declarations(made, evaluation)
   config.check_unused(evaluation)
   if options.policies ~= false then
-    for _, problem in ipairs(require("scw.policy").check(made)) do evaluation:report(problem) end
+    local invalid = {}
+    for _, problem in ipairs(evaluation.problems) do
+      if problem.address then invalid[problem.address] = true end
+    end
+    for _, problem in ipairs(require("scw.policy").check(made, invalid)) do evaluation:report(problem) end
   end
   local failure = evaluation:failure()
   if failure then return nil, failure end

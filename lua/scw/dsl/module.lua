@@ -5,6 +5,7 @@ local schema = require "scw.schema"
 local source = require "scw.dsl.source"
 local suggest = require "scw.suggest"
 local value = require "scw.dsl.value"
+local word = require "scw.dsl.word"
 
 local module = {}
 
@@ -26,10 +27,8 @@ function module.words()
   local words = {}
   for _, kind in ipairs { "str", "int", "float", "bool", "list", "set", "map", "object", "ref", "any", "duration", "size" } do
     words[kind] = function(_, here, options)
-      if options ~= nil and type(options) ~= "table" then fail(("scw.%s takes a table of options"):format(kind), nil, here) end
-      local ok, field = pcall(schema[kind], options)
-      if not ok then fail(("scw.%s: %s"):format(kind, (tostring(field):gsub("^.-%.lua:%d+: ", ""))), nil, here) end
-      if kind == "ref" and not field.to then fail("scw.ref needs `to`, the type it points to", nil, here) end
+      local field, problem, hint = word.make(kind, options)
+      if not field then fail(("scw.%s %s"):format(kind, problem), hint, here) end
       field.source = here
       return field
     end
@@ -192,7 +191,14 @@ local function check_result(session, facts, path, values)
     fail(("build of module '%s' has to return a table of names, not %s"):format(path, reference.is(values) and "one reference"
       or "a " .. type(values)), "for example: return { url = app.url }", facts.source)
   end
-  if facts.outputs then
+  local metatable = debug.getmetatable(values)
+  if metatable and not reference.is_void(values) then
+    if not value.transparent[metatable] then
+      fail(("build of module '%s' has to return a plain table of names"):format(path), nil, facts.source)
+    end
+    values = value.transparent[metatable](values)
+  end
+  if facts.outputs and not reference.is_void(values) then
     local function report(message) session:report { message = ("module '%s' %s"):format(path, message), source = facts.source } end
     for _, name in ipairs((value.sorted_keys(facts.outputs))) do
       if values[name] == nil then report(("declares the output '%s' but does not give it back"):format(name)) end

@@ -89,6 +89,7 @@ end
 
 function tables.concat(given, separator, first, last)
   check_list("concat", given)
+  if math.type(last) and last - (math.type(first) and first or 1) > MOST_ELEMENTS then fail "table.concat: too many elements" end
   for i = first or 1, last or #given do
     if reference.is(given[i]) then
       fail(("table.concat: element %d is a reference; its value is known only later"):format(i), "use scw.join(list, separator)")

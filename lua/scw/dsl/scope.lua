@@ -73,6 +73,7 @@ end
 local function add_tags(field, given, tags)
   if next(tags) == nil or reference.is(given) or (given ~= nil and type(given) ~= "table") then return given end
   local result = tags_as(field.kind, tags)
+  if field.kind ~= "map" and given and next(given) ~= nil and #given == 0 then return given end -- no list: the check says so
   if field.kind == "map" then
     for key, text in next, given or {} do result[key] = text end
     return result

@@ -29,13 +29,16 @@ end
 
 --- What the stack breaks.
 ---@param stack scw.dsl.Stack
+---@param invalid? table<string, boolean> addresses of declarations with problems of their own: policies do not look at them
 ---@return { message: string, address?: string, source: string, hint?: string, policy: string }[] problems
-function policy.check(stack)
+function policy.check(stack, invalid)
+  invalid = invalid or {}
   local problems, view = {}, nil
   for _, rule in ipairs(policy.all()) do
     if applies(rule, stack) then
-      view = view or require("scw.policy.view").new(stack)
+      view = view or require("scw.policy.view").new(stack, invalid)
       rule.check(view, function(declaration, message, hint)
+        if not declaration and next(invalid) then return end -- what is missing may be what is invalid
         local address = declaration and declaration.address
         problems[#problems + 1] = {
           address = address, source = declaration and declaration.source or stack.source, hint = hint or rule.summary, policy = rule.name,

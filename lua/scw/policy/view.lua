@@ -12,11 +12,12 @@ local methods = {}
 local metatable = { __index = methods }
 
 ---@param stack scw.dsl.Stack
+---@param invalid table<string, boolean> addresses to leave out
 ---@return scw.policy.View
-function view.new(stack)
+function view.new(stack, invalid)
   local declarations = {}
   for _, declaration in ipairs(stack.declarations) do
-    if not declaration.lookup then declarations[#declarations + 1] = declaration end
+    if not declaration.lookup and not invalid[declaration.address] then declarations[#declarations + 1] = declaration end
   end
   return setmetatable({ stack = stack, declarations = declarations, completed = {} }, metatable)
 end
