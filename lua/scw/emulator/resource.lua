@@ -86,8 +86,10 @@ function methods:plan(record, steps)
   self.collection:put(record)
 end
 
---- Brings every record that is passing up to now.
+--- Brings every record that is passing up to now, parents first: their end is the end of their children.
 function methods:settle_all()
+  if self.parent then self.emulator.resources[self.parent.kind]:settle_all() end
+  if next(self.passing) == nil then return end
   local ids = {}
   for id in next, self.passing do ids[#ids + 1] = id end
   for _, id in ipairs(ids) do
@@ -111,6 +113,7 @@ end
 --- The record as of now, nil when there is none.
 ---@param id string
 function methods:get(id)
+  if self.parent then self.emulator.resources[self.parent.kind]:settle_all() end
   local record = id and self.collection:get(id)
   return record and self:settle(record)
 end

@@ -52,7 +52,8 @@ local function networks(call, project)
     src_port_low = 0, src_port_high = 0, destination = "0.0.0.0/0", dst_port_low = 80, dst_port_high = 80, action = "accept" } } })
   call("GET", acl .. "?is_ipv6=false")
   local ips = "/ipam/v1/regions/fr-par/ips"
-  exercise(call, ips, { project_id = project, source = { private_network_id = network.id }, is_ipv6 = false }, { tags = json.array { "x" } })
+  exercise(call, ips, { project_id = project, source = { private_network_id = network.id }, is_ipv6 = false },
+    { tags = json.array { "x" } })
   exercise(call, ips, { project_id = project, source = { private_network_id = network.id }, is_ipv6 = true })
   return network.id
 end

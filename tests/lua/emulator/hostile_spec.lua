@@ -117,7 +117,7 @@ describe("the emulator", function()
     local names = names_of(emulator)
     local object, value = generator(names, ids)
     local resources = by_path(emulator)
-    for _ = 1, 40 do
+    for _ = 1, 25 do
       for _, key in ipairs(routes) do
         local method, template = key:match("^(%S+) (%S+)$")
         local owner = owner_of(template, resources)
