@@ -23,8 +23,8 @@ local names = {
 }
 --- Known to the protocol, not offered by the service.
 local absent = {
-  "accelerate", "analytics", "attributes", "intelligent-tiering", "inventory", "logging", "metadataConfiguration", "metadataTable", "metrics",
-  "notification", "ownershipControls", "policyStatus", "publicAccessBlock", "replication", "requestPayment", "select", "torrent",
+  "accelerate", "analytics", "attributes", "intelligent-tiering", "inventory", "logging", "metadataConfiguration", "metadataTable",
+  "metrics", "notification", "ownershipControls", "policyStatus", "publicAccessBlock", "replication", "requestPayment", "select", "torrent",
 }
 
 ---@type table<string, scw.emulator.s3.Route>

@@ -41,8 +41,10 @@ describe("listings", function()
       table.sort(whole)
       for size = 1, 4 do
         for _, form in ipairs { "1", "2" } do
-          local found, after = {}, nil
+          local found, after, pages = {}, nil, 0
           repeat
+            pages = pages + 1
+            assert.is_true(pages <= 10, "the pages do not end")
             local query = { { "delimiter", delimiter }, { "max-keys", tostring(size) } }
             if form == "2" then query[#query + 1] = { "list-type", "2" } end
             if after then query[#query + 1] = { form == "2" and "continuation-token" or "marker", after } end
