@@ -12,7 +12,7 @@ local stack = require "scw.dsl.stack"
 
 local dsl = {}
 
-local PAUSE = 400 -- of the garbage collector: most of what an evaluation makes is kept
+local PAUSE = 1000 -- of the garbage collector: most of what an evaluation makes is kept
 
 ---@class scw.dsl.Declaration
 ---@field address string "db/rdb_instance.main"

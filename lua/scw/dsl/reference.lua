@@ -174,6 +174,10 @@ local function is_secret(value)
   return node and node.secret or false
 end
 
+-- shared: there are many expressions
+local TEXT = { [false] = { kind = "str", secret = false }, [true] = { kind = "str", secret = true } }
+local NUMBER = { [false] = { kind = "number", secret = false }, [true] = { kind = "number", secret = true } }
+
 local function expression(operator, left, right)
   if rawequal(left, void) or rawequal(right, void) then return void end
   check_operand(operator, left)
@@ -185,7 +189,7 @@ local function expression(operator, left, right)
   local secret = is_secret(left) or is_secret(right)
   return make {
     kind = "expression", operator = operator, left = left, right = right, parts = parts, secret = secret,
-    facts = { kind = operator == ".." and "str" or "number", secret = secret },
+    facts = (operator == ".." and TEXT or NUMBER)[secret],
   }
 end
 

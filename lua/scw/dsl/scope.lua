@@ -138,23 +138,22 @@ end
 
 -- Declaring --------------------------------------------------------------------------------------------------------------
 
-local function add_need(needs, seen, own, address)
-  if address ~= own and not seen[address] then
+--- Direct dependencies: what the fields, the place and the options refer to.
+local function needs_of(declaration)
+  local needs, seen, options_given = {}, { [declaration.address] = true }, declaration.options
+  local function add(address)
+    if seen[address] then return end
     seen[address] = true
     needs[#needs + 1] = address
   end
-end
-
---- Direct dependencies: what the fields, the place and the options refer to.
-local function needs_of(declaration)
-  local needs, seen = {}, {}
-  local function add(address) add_need(needs, seen, declaration.address, address) end
   reference.each(declaration.fields, add)
   reference.each(declaration.project, add)
   reference.each(declaration.organization, add)
-  if declaration.options.replace_on then reference.each(declaration.options.replace_on, add) end
-  for _, address in ipairs(declaration.options.depends_on or {}) do add(address) end
-  table.sort(needs)
+  if options_given.replace_on then reference.each(options_given.replace_on, add) end
+  if options_given.depends_on then
+    for _, address in ipairs(options_given.depends_on) do add(address) end
+  end
+  if needs[2] then table.sort(needs) end
   return needs
 end
 

@@ -258,6 +258,7 @@ stack:value("a", { input = n })]]
     assert.are.equal(3, replicas({}, file))
     assert.are.equal(4, replicas({ environment = { SCWLUA_CONFIG_REPLICAS = "4" } }, file))
     assert.are.equal(5, replicas({ environment = { SCWLUA_CONFIG_REPLICAS = "4" }, config = { replicas = "5" } }, file))
+    assert.are.equal(3, replicas({}, { ["stacks/test.config.yaml"] = "replicas: 3\n" }))
     assert.are.equal(6, replicas({ config_file = "other.json" }, { ["other.json"] = '{"replicas":6}' }))
   end)
 
