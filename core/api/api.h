@@ -29,7 +29,8 @@ struct engine;
   part(ceiling) \
   part(yaml) \
   part(host) \
-  part(process)
+  part(process) \
+  part(terminal)
 /* clang-format on */
 
 #define API_DECLARE(noun) void api_open_##noun(lua_State *L);

@@ -1,0 +1,81 @@
+local core = require "core"
+
+local program = os.getenv("SCWLUA_PROGRAM")
+
+--- Runs Lua code as the program itself, with something on its standard input.
+local function run(code, before, after)
+  local tree = os.tmpname()
+  os.remove(tree)
+  assert(core.directory_create(tree .. "/lua/scw"))
+  core.file_write(tree .. "/lua/scw/main.lua", "local core = require 'core' return { run = function() " .. code .. " return 0 end }")
+  local line = ("%s SCWLUA_SOURCE=%s %s %s"):format(before or "", tree, program, after or "")
+  local result = assert(core.exec { argv = { "sh", "-c", line }, timeout_ms = 20000 })
+  for _, path in ipairs { "/lua/scw/main.lua" } do core.file_remove(tree .. path) end
+  for _, path in ipairs { "/lua/scw", "/lua", "" } do core.directory_remove(tree .. path) end
+  return result
+end
+
+local ASK = [[
+  local n = 0
+  local ticker = core.spawn(function() while true do if not core.sleep(10) then return end n = n + 1 end end)
+  for _ = 1, 3 do
+    local line, err = core.read_line("? ", { hidden = true })
+    core.write("stdout", line and "<" .. line .. ">" or err.kind)
+  end
+  ticker:cancel()
+  core.write("stdout", n > 5 and " waited" or "")
+]]
+
+describe("read_line", function()
+  if not program then
+    pending("needs SCWLUA_PROGRAM, the built program")
+    return
+  end
+
+  it("reads a pipe while other tasks go on", function()
+    local result = run(ASK, "(echo one; sleep 0.3; printf two) |")
+    assert.are.equal("<one><two>not_found waited", result.stdout)
+    assert.are.equal("? ? ? ", result.stderr)
+  end)
+
+  it("reads a file", function()
+    local path = os.tmpname()
+    core.file_write(path, "one\ntwo\nthree\n")
+    assert.are.equal("<one><two><three>", run(ASK, nil, "< " .. path).stdout)
+    os.remove(path)
+  end)
+
+  it("can be cancelled", function()
+    local code = [[
+      local task = core.spawn(core.read_line, "?")
+      core.sleep(20)
+      task:cancel()
+      local _, line, err = task:join()
+      core.write("stdout", tostring(line) .. " " .. err.kind)
+    ]]
+    assert.are.equal("nil cancelled", run(code, "sleep 1 |").stdout)
+  end)
+
+  it("serves one task at a time", function()
+    local code = [[
+      local first = core.spawn(core.read_line)
+      core.sleep(20)
+      local line, err = core.read_line()
+      core.write("stdout", tostring(line) .. " " .. err.kind .. " " .. select(2, first:join()))
+    ]]
+    assert.are.equal("nil locked one", run(code, "(sleep 0.2; echo one) |").stdout)
+  end)
+end)
+
+describe("the terminal", function()
+  it("has facts", function()
+    local facts = core.terminal()
+    assert.is_boolean(facts.input)
+    assert.is_true(facts.columns > 0)
+  end)
+
+  it("is written to by name", function()
+    assert.has_error(function() core.write("nowhere", "x") end)
+    assert.is_true(core.write("stdout", ""))
+  end)
+end)
