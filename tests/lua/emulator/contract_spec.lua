@@ -58,6 +58,17 @@ local function networks(call, project)
   return network.id
 end
 
+local function gateways(call, project, network)
+  local zone = "/vpc-gw/v2/zones/fr-par-1"
+  local gateway = exercise(call, zone .. "/gateways", { project_id = project, name = "g", type = "VPC-GW-S", enable_smtp = false,
+    enable_bastion = true }, { name = "h" }, true)
+  exercise(call, zone .. "/gateway-networks", { gateway_id = gateway.id, private_network_id = network, enable_masquerade = true,
+    push_default_route = true }, { push_default_route = false })
+  call("GET", zone .. "/gateways/" .. gateway.id)
+  call("DELETE", zone .. "/gateways/" .. gateway.id .. "?delete_ip=true")
+  exercise(call, zone .. "/ips", { project_id = project }, { tags = json.array { "x" } })
+end
+
 local function jobs(call, project)
   local region = "/serverless-jobs/v1alpha2/regions/fr-par"
   local job = exercise(call, region .. "/job-definitions", { project_id = project, name = "j", image_uri = "alpine", cpu_limit = 120,
@@ -99,7 +110,9 @@ describe("the emulator's answers", function()
     local project = emulator.project_id
     exercise(call, "/account/v3/projects", { name = "p", organization_id = emulator.organization_id, description = "" }, { name = "q" })
     exercise(call, "/registry/v1/regions/fr-par/namespaces", { project_id = project, name = "images" }, { description = "x" })
-    containers(call, project, networks(call, project))
+    local network = networks(call, project)
+    containers(call, project, network)
+    gateways(call, project, network)
     jobs(call, project)
     messaging(call, project)
     zones(call)

@@ -51,6 +51,30 @@ local function custom(record, given)
   return { id = record.id, type = "custom", mac_address = given.mac_address:upper(), name = given.name or json.null }
 end
 
+--- Books an address of a network for a resource of another product: { id =, type =, name =, mac_address = }.
+---@param emulator scw.emulator.Emulator
+---@param network scw.emulator.Record
+---@param resource table
+---@return scw.emulator.Record
+function ipam.book(emulator, network, resource)
+  local subnet = network.body.subnets[1]
+  local now = emulator.clock:timestamp()
+  return emulator.resources.ipam_ip:insert({
+    address = choose(emulator, subnet, nil, false), is_ipv6 = false, source = { subnet_id = subnet.id }, resource = resource,
+    project_id = network.body.project_id, region = network.body.region, zone = json.null, tags = json.array {},
+    reverses = json.array {}, created_at = now, updated_at = now,
+  }, { builtin = true, private_network_id = network.id, project_id = network.body.project_id })
+end
+
+--- Frees the addresses booked for a resource.
+---@param emulator scw.emulator.Emulator
+---@param resource_id string
+function ipam.release(emulator, resource_id)
+  for _, record in ipairs(emulator.resources.ipam_ip:by("resource.id", resource_id)) do
+    emulator.resources.ipam_ip:remove(record)
+  end
+end
+
 local function is_attached(record) return record.body.resource ~= json.null and record.body.resource ~= nil end
 
 local function of_resource(key)
