@@ -121,9 +121,15 @@ function deploy.run(context, session, plan, words)
   if console.json then
     console:data(summary.public(facts))
   else
-    if changes then console:print("") end
-    console:print(summary.outputs(facts, console.style))
-    if changes then console:print(summary.lines(facts, console.style)) end
+    local outputs = summary.outputs(facts, console.style)
+    if #outputs > 0 then
+      console:print("")
+      console:print(outputs)
+    end
+    if changes then
+      console:print("")
+      console:print(summary.lines(facts, console.style))
+    end
   end
   if facts.result == "done" then return 0 end
   if #facts.failures > 0 then

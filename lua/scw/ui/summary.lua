@@ -70,7 +70,6 @@ function summary.outputs(facts, look)
   for i, output in ipairs(facts.outputs) do rows[i] = { output.name, shown(output) } end
   local lines = { look:paint("bold", text.apply.outputs) }
   for _, line in ipairs(columns.lines(rows, { indent = 2 })) do lines[#lines + 1] = line end
-  lines[#lines + 1] = ""
   return lines
 end
 

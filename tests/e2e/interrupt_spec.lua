@@ -1,0 +1,67 @@
+local core = require "core"
+local program = require "tests.e2e.program"
+
+local STACK = [[
+local scw = require "scw"
+return scw.stack {
+  name = "slow", environment = "staging", region = "fr-par", state = scw.file { path = "slow.state" },
+  build = function(stack)
+    local space = stack:container_namespace("space", { name = "slow" })
+    stack:container("app", { namespace = space, name = "slow", image = "rg.fr-par.scw.cloud/slow/web:1" })
+  end,
+}
+]]
+
+--- Sends an interrupt after each of the given pauses, in seconds.
+local function interrupted(...)
+  local script = { '"$0" "$@" & pid=$!' }
+  for _, pause in ipairs({ ... }) do script[#script + 1] = ("sleep %s; kill -INT $pid"):format(pause) end
+  script[#script + 1] = "wait $pid"
+  return { "sh", "-c", table.concat(script, "\n") }
+end
+
+describe("an interrupt", function()
+  local directory, emulator, environment
+
+  before_each(function()
+    directory = program.directory()
+    assert(core.file_write(directory .. "/slow.lua", STACK))
+    emulator = program.emulator { "--speed", "2.5" }
+    environment = { SCWLUA_TIME_SCALE = "0.1" }
+    for name, value in pairs(emulator.environment) do environment[name] = environment[name] or value end
+  end)
+
+  after_each(function()
+    emulator:stop()
+    program.remove(directory)
+  end)
+
+  local function apply(wrapper)
+    return program.run({ "apply", "--yes", "slow.lua" }, { directory = directory, environment = environment, wrapper = wrapper })
+  end
+
+  it("lets the calls under way end, starts nothing new, and the next apply goes on", function()
+    local result = apply(interrupted(1))
+    assert.are.equal(130, result.status, result.stdout .. result.stderr)
+    assert.is_truthy(result.stdout:find("Interrupted: nothing new starts", 1, true), result.stdout)
+    assert.matches("container_namespace.space: created", result.stdout)
+    assert.is_nil(result.stdout:find("container.app: creating", 1, true))
+    assert.matches("\nInterrupted after [%d.]+s: 1 created, 1 not started%.\n$", result.stdout)
+    assert.matches("goes on%s+where it stopped", result.stderr)
+    local again = apply()
+    assert.are.equal(0, again.status, again.stderr)
+    assert.matches("\nPlan: 1 to create, 1 unchanged%.\n", again.stdout)
+    assert.matches("\nDone: 1 created in", again.stdout)
+  end)
+
+  it("repeated gives up waiting, and what was begun is found again", function()
+    local began = core.clock()
+    local result = apply(interrupted(1, 0.3))
+    assert.is_true(core.clock() - began < 3000)
+    assert.are.equal(130, result.status, result.stdout .. result.stderr)
+    assert.is_truthy(result.stdout:find("Interrupted again", 1, true), result.stdout)
+    local again = apply()
+    assert.are.equal(0, again.status, again.stderr)
+    assert.are.same({ container = 1, container_namespace = 1 }, emulator:objects())
+  end)
+end)
