@@ -93,8 +93,10 @@ local function fail(self, index, err)
   local address = unit.step.address
   local entry = self.run.entries[address]
   self.failed_addresses[address] = true
-  err = complete(entry, err)
-  if not (self.interrupted and err.kind == "cancelled") then self.failures[#self.failures + 1] = err end
+  if err ~= self.run.store.log.failure then -- that one is told once, for the whole run
+    err = complete(entry, err)
+    if not (self.interrupted and err.kind == "cancelled") then self.failures[#self.failures + 1] = err end
+  end
   self.run.on_event({
     kind = "step_failed", address = address, action = unit.step.action, error = err,
     elapsed_ms = core.clock() - (self.began[address] or core.clock()),

@@ -50,8 +50,8 @@ function record.of(entry, status)
   local node = entry.node
   return {
     address = entry.address, type = entry.type.name, id = entry.id ~= unknown and entry.id or nil, place = entry.place,
-    inputs = entry.inputs, outputs = {}, dependencies = core.array({ table.unpack(node.needs) }), status = status, schema = 1, options = entry.options,
-    source = node.source,
+    inputs = entry.inputs, outputs = {}, dependencies = core.array({ table.unpack(node.needs) }), status = status, schema = 1,
+    options = entry.options, source = node.source,
   }
 end
 

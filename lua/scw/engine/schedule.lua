@@ -34,9 +34,14 @@ local function weight(entry, unit)
 end
 
 local function make_units(plan)
-  local units, up, down = {}, {}, {}
+  local units, up, down, downs = {}, {}, {}, {}
   local function add(step, part, last)
     units[#units + 1] = { step = step, part = part, last = last }
+    if part == "down" then -- left-overs of an address go like the address itself
+      local owner = plan.entries[step.address].deposed_of or step.address
+      downs[owner] = downs[owner] or {}
+      table.insert(downs[owner], #units)
+    end
     return #units
   end
   for _, step in ipairs(plan.steps) do
@@ -51,7 +56,7 @@ local function make_units(plan)
       up[address] = add(step, "up", true)
     end
   end
-  return units, up, down
+  return units, up, down, downs
 end
 
 --- What names a resource among its siblings, to see that an old one stands in the way of a new one.
@@ -66,7 +71,7 @@ local function identity(type, place, inputs)
   return table.concat(parts, "\0")
 end
 
-local function add_rules(plan, units, up, down, graph)
+local function add_rules(plan, up, down, downs, graph)
   for _, step in ipairs(plan.steps) do
     local address = step.address
     if up[address] then
@@ -79,21 +84,20 @@ local function add_rules(plan, units, up, down, graph)
     end
     if down[address] then
       for _, needed in ipairs(step.former or {}) do
-        if down[needed] then graph:edge(down[needed], down[address]) end
+        for _, unit in ipairs(downs[needed] or {}) do graph:edge(unit, down[address]) end
       end
     end
   end
-  return units
 end
 
 --- Edges that are good to have: pairs of units, the first needs the second.
-local function find_wishes(plan, up, down)
+local function find_wishes(plan, up, down, downs)
   local wishes, free = {}, {}
   for _, step in ipairs(plan.steps) do
     local address, entry = step.address, plan.entries[step.address]
     if up[address] and not down[address] then
       for _, needed in ipairs(step.former or {}) do
-        if down[needed] then wishes[#wishes + 1] = { down[needed], up[address] } end
+        for _, unit in ipairs(downs[needed] or {}) do wishes[#wishes + 1] = { unit, up[address] } end
       end
     end
     if step.action == "delete" then
@@ -124,9 +128,9 @@ local function on_circle(cycle, wishes)
   return kept
 end
 
-local function build(plan, units, up, down, wishes)
-  local graph = core.graph(#units)
-  add_rules(plan, units, up, down, graph)
+local function build(plan, made, wishes)
+  local graph = core.graph(#made.units)
+  add_rules(plan, made.up, made.down, made.downs, graph)
   for _, wish in ipairs(wishes) do graph:edge(wish[1], wish[2]) end
   return graph
 end
@@ -134,14 +138,15 @@ end
 ---@param plan scw.Plan
 ---@return scw.Schedule
 function schedule.make(plan)
-  local units, up, down = make_units(plan)
-  local wishes = find_wishes(plan, up, down)
-  local graph = build(plan, units, up, down, wishes)
+  local units, up, down, downs = make_units(plan)
+  local made = { units = units, up = up, down = down, downs = downs }
+  local wishes = find_wishes(plan, up, down, downs)
+  local graph = build(plan, made, wishes)
   for attempt = 1, WISHES_DROPPED_AT_MOST do
     local cycle = #wishes > 0 and graph:cycle()
     if not cycle then break end
     wishes = attempt < WISHES_DROPPED_AT_MOST and on_circle(cycle, wishes) or {}
-    graph = build(plan, units, up, down, wishes)
+    graph = build(plan, made, wishes)
   end
   local weights = {}
   for index, unit in ipairs(units) do weights[index] = weight(plan.entries[unit.step.address], unit) end

@@ -339,6 +339,7 @@ local function carry_out(self, made, current, held)
   if self.stopped then self.walker:stop() end
   local result, err = self.walker:go()
   if not result then return nil, err end
+  if result.fatal then result.failures[#result.failures + 1] = result.fatal end
   local ok, problem = apply.outputs(run, self.stack)
   if not ok then result.failures[#result.failures + 1] = problem end
   note_deployment(run, result, began, held)

@@ -1,11 +1,14 @@
 local cloud = require "tests.lua.engine.cloud"
+local core = require "core"
+local errors = require "scw.errors"
 
 describe("apply", function()
   local function simple(fields)
     fields = fields or {}
     return cloud.stack(function(declare, output)
-      local net = declare("net", "main", { name = "n", size = fields.size })
-      local server = declare("server", "web", { name = "s", network = net, image = fields.image or "a:1", password = "very secret" })
+      local net = declare("net", "main", { name = "n", size = fields.size, kind = fields.kind }, fields.net_options)
+      local server = declare("server", "web", { name = "s", network = net, image = fields.image or "a:1", password = "very secret" },
+        fields.options)
       output("ip", server.ip)
       output("where", net.cidr)
     end)
@@ -23,13 +26,56 @@ describe("apply", function()
     assert.equal("none", again.outputs[1].action)
   end)
 
-  it("updates in place what can be, and replaces what cannot, with its dependants", function()
+  it("updates in place what can be", function()
     local world = cloud.world()
     world:apply(simple())
     local _, made = world:apply(simple({ size = 4, image = "a:2" }))
     assert.same({ "update net.main", "update server.web" }, cloud.actions(made))
     assert.equal(4, world.cloud.objects["net-1"].fields.size)
     assert.same({}, cloud.actions(world:plan(simple({ size = 4, image = "a:2" }))))
+  end)
+
+  it("replaces what cannot change in place, and what depends on its id", function()
+    local world = cloud.world()
+    world:apply(simple())
+    local result, made = world:apply(simple({ kind = "fast" }))
+    assert.same({ "replace net.main", "replace server.web" }, cloud.actions(made))
+    assert.equal("kind cannot be changed in place", made.steps[1].reason)
+    assert.equal("network cannot be changed in place", made.steps[2].reason)
+    assert.equal("", cloud.failures(result))
+    assert.equal(2, world.cloud:size())
+    assert.same({}, cloud.actions(world:plan(simple({ kind = "fast" }))))
+  end)
+
+  it("creates first when a dependant is replaced that way, and leaves nothing behind", function()
+    local world = cloud.world()
+    local options = { create_before_destroy = true }
+    world:apply(simple({ options = options }))
+    local result, made = world:apply(simple({ options = options, kind = "fast" }))
+    assert.equal("create_first", made.steps[1].order)
+    assert.equal("create_first", made.steps[2].order)
+    assert.equal("", cloud.failures(result))
+    assert.equal(2, world.cloud:size())
+    assert.is_nil(world:state().resources["net.main"].deposed)
+    assert.same({}, cloud.actions(world:plan(simple({ options = options, kind = "fast" }))))
+  end)
+
+  it("finishes a replacement whose deletion failed", function()
+    local world = cloud.world()
+    local options = { create_before_destroy = true }
+    world:apply(simple({ net_options = options, options = options }))
+    world.cloud.fail = function(verb) return verb == "delete" and errors.new { code = "INFRA_005", message = "cannot delete", status = 500 } or nil end
+    local result = world:apply(simple({ net_options = options, options = options, kind = "fast" }))
+    assert.equal(1, #result.failures) -- the network is skipped: the old server still uses it
+    assert.equal(4, world.cloud:size())
+    world.cloud.fail = function() end
+    local stack = simple({ net_options = options, options = options, kind = "fast" })
+    local made
+    result, made = world:apply(stack)
+    assert.same({ "delete net.main (old)", "delete server.web (old)" }, cloud.actions(made))
+    assert.equal("", cloud.failures(result))
+    assert.equal(2, world.cloud:size())
+    assert.same({}, cloud.actions(world:plan(stack)))
   end)
 
   it("deletes what is no longer declared after those that depended on it, and destroys everything", function()
@@ -45,5 +91,245 @@ describe("apply", function()
     assert.equal(0, world.cloud:size())
     assert.same({}, world:state().resources)
     assert.same({}, result.outputs)
+  end)
+
+  it("deletes only after what used it has changed", function()
+    local world = cloud.world()
+    local function stack(second)
+      return cloud.stack(function(declare)
+        local one = not second and declare("net", "one", { name = "one" })
+        local two = second and declare("net", "two", { name = "two" })
+        declare("value", "user", { input = (one or two).id })
+      end)
+    end
+    world:apply(stack(false))
+    local order = {}
+    world.cloud.before = function(verb, address)
+      if verb == "delete" then order[#order + 1] = verb .. " " .. address end
+    end
+    local opened = world:session(stack(true))
+    assert(opened:apply(assert(opened:plan()), function(event)
+      if event.kind == "step_done" then order[#order + 1] = event.action .. " " .. event.address end
+    end))
+    assert.same({ "create net.two", "update value.user", "delete net.one", "delete net.one" }, order)
+  end)
+
+  it("stops only the dependants of a failure and goes on where it stopped", function()
+    local world = cloud.world()
+    local function stack()
+      return cloud.stack(function(declare)
+        local bad = declare("net", "bad", { name = "bad" })
+        local on_bad = declare("server", "on_bad", { name = "on_bad", network = bad })
+        declare("value", "last", { input = on_bad.ip })
+        declare("net", "good", { name = "good" })
+      end)
+    end
+    world.cloud.fail = function(verb, _, _, address)
+      if verb == "create" and address == "net.bad" then return errors.new { code = "INFRA_002", message = "quota", status = 403 } end
+    end
+    local result, _, events = world:apply(stack())
+    assert.equal(1, #result.failures)
+    assert.equal("net.bad", result.failures[1].address)
+    assert.equal("test.lua:1", result.failures[1].source)
+    assert.equal(2, result.skipped)
+    local skipped = {}
+    for _, event in ipairs(events) do
+      if event.kind == "step_skipped" then skipped[event.address] = event.needs[1] end
+    end
+    assert.same({ ["server.on_bad"] = "net.bad", ["value.last"] = "net.bad" }, skipped)
+    assert.same({}, world:state().intents)
+    world.cloud.fail = function() end
+    local made
+    result, made = world:apply(stack())
+    assert.equal("", cloud.failures(result))
+    assert.same({ "create net.bad", "create server.on_bad", "create value.last" }, cloud.actions(made))
+    assert.same({}, cloud.actions(world:plan(stack())))
+  end)
+
+  it("keeps a resource that was made but did not become ready, and finishes or replaces it", function()
+    local world = cloud.world()
+    local failing = errors.new { code = "INFRA_005", kind = "failed", message = "it is in error" }
+    world.cloud.fail = function(verb) return verb == "ready" and failing or nil end
+    local stack = cloud.stack(function(declare) declare("net", "main", { name = "n" }) end)
+    local result = world:apply(stack)
+    assert.equal(1, #result.failures)
+    assert.equal("tainted", world:state().resources["net.main"].status)
+    world.cloud.fail = function() end
+    local made = world:plan(stack)
+    assert.same({ "replace net.main" }, cloud.actions(made))
+    assert.match("its creation failed: it is in error", made.steps[1].reason)
+    -- another declaration may be the cure: then it is changed in place
+    local cured = cloud.stack(function(declare) declare("net", "main", { name = "n", size = 3 }) end)
+    result, made = world:apply(cured)
+    assert.equal("", cloud.failures(result))
+    assert.same({ "update net.main" }, cloud.actions(made))
+    assert.equal("ready", world:state().resources["net.main"].status)
+    assert.same({}, cloud.actions(world:plan(cured)))
+    assert.equal(1, world.cloud:size())
+  end)
+
+  it("goes on waiting when the wait was what failed", function()
+    local world = cloud.world()
+    local failing = errors.new { code = "INFRA_006", kind = "timeout", message = "still not ready" }
+    world.cloud.fail = function(verb) return verb == "ready" and failing or nil end
+    local stack = cloud.stack(function(declare) declare("net", "main", { name = "n" }) end)
+    world:apply(stack)
+    assert.equal("creating", world:state().resources["net.main"].status)
+    world.cloud.fail = function() end
+    local result, made = world:apply(stack)
+    assert.equal("", cloud.failures(result))
+    assert.same({ "update net.main" }, cloud.actions(made))
+    assert.equal(1, world.cloud:count("wait"))
+    assert.equal(1, world.cloud:size())
+  end)
+
+  it("finds what was created although the answer was lost", function()
+    local world = cloud.world()
+    local lost
+    world.cloud.fail = function(verb)
+      if verb == "create" and not lost then
+        lost = errors.new { code = "INFRA_010", kind = "timeout", message = "no answer", sent = true, uncertain = true }
+        lost.landed = true
+        return lost
+      end
+    end
+    local stack = cloud.stack(function(declare) declare("net", "main", { name = "n" }) end)
+    local result = world:apply(stack)
+    assert.equal("", cloud.failures(result))
+    assert.equal(1, world.cloud:size())
+    assert.same({}, cloud.actions(world:plan(stack)))
+  end)
+
+  it("says again that an update failed until it succeeds", function()
+    local world = cloud.world()
+    world:apply(simple())
+    world.cloud.fail = function(verb) return verb == "update" and errors.new { code = "INFRA_005", message = "no", status = 500 } or nil end
+    world:apply(simple({ image = "a:2" }))
+    world.cloud.fail = function() end
+    world.cloud.objects["server-2"].fields.image = "a:2" -- it had come through after all
+    local result, made = world:apply(simple({ image = "a:2" }))
+    assert.same({ "update server.web" }, cloud.actions(made))
+    assert.match("its last update did not end well: no", made.steps[2].reason)
+    assert.equal("", cloud.failures(result))
+    assert.same({}, cloud.actions(world:plan(simple({ image = "a:2" }))))
+  end)
+
+  it("creates again what disappeared and puts right what drifted", function()
+    local world = cloud.world()
+    world:apply(simple())
+    world.cloud.objects["server-2"].fields.image = "by hand"
+    local _, made = world:apply(simple())
+    assert.same({ "update server.web" }, cloud.actions(made))
+    assert.equal("a:1", world.cloud.objects["server-2"].fields.image)
+    world.cloud.objects["server-2"] = nil
+    local result
+    result, made = world:apply(simple())
+    assert.same({ "create server.web" }, cloud.actions(made))
+    assert.equal("it no longer exists", made.steps[2].reason)
+    assert.equal("", cloud.failures(result))
+    assert.same({}, cloud.actions(world:plan(simple())))
+  end)
+
+  it("never drops a resource that it may not see", function()
+    local world = cloud.world()
+    world:apply(simple())
+    world.cloud.fail = function(verb) return verb == "read" and errors.new { code = "INFRA_003", kind = "denied", status = 403, message = "no" } or nil end
+    local made = world:plan(simple())
+    assert.same({}, cloud.actions(made))
+    assert.match("cannot be read", made.warnings[1].message)
+  end)
+
+  it("refuses a plan when the state changed since", function()
+    local world = cloud.world()
+    local first, second = world:session(simple()), world:session(simple())
+    local plan_one, plan_two = assert(first:plan()), assert(second:plan())
+    assert(first:apply(plan_one))
+    local result, err = second:apply(plan_two)
+    assert.is_nil(result)
+    assert.equal("INFRA_011", err.code)
+    assert.equal(2, world.cloud:size())
+  end)
+
+  it("works on as many steps at once as it may, and no more", function()
+    local world = cloud.world()
+    world.cloud.delay_ms = 2
+    local now, most = 0, 0
+    local stack = cloud.stack(function(declare)
+      for i = 1, 30 do declare("net", "n" .. i, { name = "n" .. i }) end
+    end)
+    local opened = world:session(stack, { parallel = 7 })
+    assert(opened:apply(assert(opened:plan()), function(event)
+      if event.kind == "step_started" then now = now + 1 elseif event.kind == "step_done" then now = now - 1 end
+      most = math.max(most, now)
+    end))
+    assert.equal(7, most)
+  end)
+
+  local function chain(count)
+    return cloud.stack(function(declare)
+      local last
+      for i = 1, count do last = declare("server", "s" .. i, { name = "s" .. i, image = last and last.ip }) end
+    end)
+  end
+
+  it("starts nothing new after the first interrupt, and the next run goes on", function()
+    local world = cloud.world()
+    world.cloud.delay_ms = 2
+    local opened = world:session(chain(5))
+    local made = assert(opened:plan())
+    local result = assert(opened:apply(made, function(event)
+      if event.kind == "step_done" and event.address == "server.s2" then opened:stop() end
+    end))
+    assert.is_true(result.interrupted)
+    assert.equal(0, #result.failures)
+    assert.equal(2, result.done)
+    assert.equal(2, world.cloud:size())
+    assert.equal("released", require("scw.state.lock").read(world.backend, "test.state").state)
+    result = world:apply(chain(5))
+    assert.equal("", cloud.failures(result))
+    assert.equal(5, world.cloud:size())
+  end)
+
+  it("gives up waiting after the second interrupt, saves and unlocks", function()
+    local world = cloud.world()
+    world.cloud.before = function(verb)
+      if verb == "ready" then core.sleep(60000) end
+    end
+    world.cloud.fail = function(verb) return verb == "ready" and { kind = "cancelled", message = "interrupted" } or nil end
+    local opened = world:session(chain(3))
+    local made = assert(opened:plan())
+    local stopper = core.spawn(function()
+      core.sleep(300)
+      opened:stop()
+      core.sleep(20)
+      opened:abort()
+    end)
+    local result = assert(opened:apply(made))
+    stopper:join()
+    assert.is_true(result.interrupted)
+    assert.equal(0, #result.failures)
+    assert.equal("creating", world:state().resources["server.s1"].status)
+    assert.equal("released", require("scw.state.lock").read(world.backend, "test.state").state)
+    world.cloud.before, world.cloud.fail = function() end, function() end
+    result = world:apply(chain(3))
+    assert.equal("", cloud.failures(result))
+    assert.equal(3, world.cloud:size())
+  end)
+
+  it("stops when the state can no longer be saved, and keeps what it did", function()
+    local world = cloud.world()
+    world:apply(chain(1))
+    local broken = false
+    world.backend.on_put = function(key)
+      if key:find("%.log/") and broken then return { kind = "denied", message = "read only" } end
+    end
+    world.cloud.before = function(verb) broken = broken or verb == "ready" end
+    local opened = world:session(chain(4))
+    local result = assert(opened:apply(assert(opened:plan())))
+    assert.equal("INFRA_003: cannot save the state: read only", cloud.failures(result))
+    broken = nil
+    world.cloud.before = function() end
+    assert.equal("", cloud.failures(world:apply(chain(4)))) -- the snapshot could still be written
+    assert.equal(4, world.cloud:size())
   end)
 end)
