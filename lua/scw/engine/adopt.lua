@@ -5,7 +5,7 @@ local parallel = require "scw.parallel"
 local adopt = {}
 
 -- How far the service's clock may be behind ours.
-local SKEW_S = 120
+local SKEW_S = 900
 
 --- Ids that are on record: what is already owned is not adopted a second time.
 local function known_ids(document, type_name)

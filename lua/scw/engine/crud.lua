@@ -20,6 +20,7 @@ local crud = {}
 ---@field timeouts? { create?: string, update?: string, delete?: string }
 ---@field on_wait? fun(status: string)
 ---@field since? number epoch seconds: `find` looks for what was made later
+---@field except? table<string, boolean> ids that `find` passes over
 
 local DRIVERS = {
   api = "scw.engine.driver.api", object_storage = "scw.engine.driver.object_storage", ["local"] = "scw.engine.driver.local",

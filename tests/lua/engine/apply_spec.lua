@@ -64,7 +64,8 @@ describe("apply", function()
     local world = cloud.world()
     local options = { create_before_destroy = true }
     world:apply(simple({ net_options = options, options = options }))
-    world.cloud.fail = function(verb) return verb == "delete" and errors.new { code = "INFRA_005", message = "cannot delete", status = 500 } or nil end
+    local failing = errors.new { code = "INFRA_005", message = "cannot delete", status = 500 }
+    world.cloud.fail = function(verb) return verb == "delete" and failing or nil end
     local result = world:apply(simple({ net_options = options, options = options, kind = "fast" }))
     assert.equal(1, #result.failures) -- the network is skipped: the old server still uses it
     assert.equal(4, world.cloud:size())
@@ -233,7 +234,8 @@ describe("apply", function()
   it("never drops a resource that it may not see", function()
     local world = cloud.world()
     world:apply(simple())
-    world.cloud.fail = function(verb) return verb == "read" and errors.new { code = "INFRA_003", kind = "denied", status = 403, message = "no" } or nil end
+    local refused = errors.new { code = "INFRA_003", kind = "denied", status = 403, message = "no" }
+    world.cloud.fail = function(verb) return verb == "read" and refused or nil end
     local made = world:plan(simple())
     assert.same({}, cloud.actions(made))
     assert.match("cannot be read", made.warnings[1].message)

@@ -160,12 +160,14 @@ describe("plan", function()
     local world = cloud.world()
     local function stack(name, aliases, extra)
       return cloud.stack(function(declare)
-        local server = declare("server", name, { name = "s", password = "p4ssw0rd", secrets = { A = "aaa", B = extra or "bbb" } }, { aliases = aliases })
+        local server = declare("server", name, { name = "s", password = "p4ssw0rd", secrets = { A = "aaa", B = extra or "bbb" } },
+          { aliases = aliases })
         declare("server", "other", { name = "o", password = server.password })
       end)
     end
     world:apply(stack("old"))
-    local result, made = world:apply(stack("app/new", { "server.old" }))
+    local _, result, made
+    result, made = world:apply(stack("app/new", { "server.old" }))
     assert.same({ "move app/server.new" }, cloud.actions(made))
     assert.equal("server.old", step_of(made, "app/server.new").from)
     assert.equal("", cloud.failures(result))
@@ -178,7 +180,9 @@ describe("plan", function()
 
   it("takes over what exists by its id", function()
     local world = cloud.world()
-    world.cloud.objects["net-x"] = { id = "net-x", type = "net", fields = { name = "n", size = 1, tags = {} }, outputs = { cidr = "10.9", revision = 1 } }
+    world.cloud.objects["net-x"] = {
+      id = "net-x", type = "net", fields = { name = "n", size = 1, tags = {} }, outputs = { cidr = "10.9", revision = 1 },
+    }
     local function stack(size)
       return cloud.stack(function(declare)
         local net = declare("net", "main", { name = "n", size = size }, { import = "fr-par/net-x" })

@@ -20,7 +20,8 @@ local function random_stack(random, count, create_first)
         local pick = #made > 0 and made[random(#made)] or nil
         local other = #made > 0 and made[random(#made)] or nil
         local kind = i % 3
-        local options = { create_before_destroy = create_first and random(3) == 1 or nil, depends_on = other and random(3) == 1 and { other.address } or nil }
+        local options = { create_before_destroy = create_first and random(3) == 1 or nil }
+        if other and random(3) == 1 then options.depends_on = { other.address } end
         local entry = {}
         if kind == 0 then
           entry.handle = declare("net", "n" .. i, { name = "n" .. i, size = random(2), kind = "k" .. random(2) }, options)
@@ -34,8 +35,8 @@ local function random_stack(random, count, create_first)
           entry.handle = declare("server", "s" .. i, { name = "s" .. i, network = net, image = pick and pick.handle.id or "none" }, options)
           entry.address = "server.s" .. i
         else
-          entry.handle = declare("value", "v" .. i, { input = { pick and pick.handle.id or 0, random(3) }, triggers = random(4) == 1 and random(9) or nil },
-            options)
+          local triggers = random(4) == 1 and random(9) or nil
+          entry.handle = declare("value", "v" .. i, { input = { pick and pick.handle.id or 0, random(3) }, triggers = triggers }, options)
           entry.address = "value.v" .. i
         end
         made[#made + 1] = entry

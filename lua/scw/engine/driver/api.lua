@@ -339,9 +339,11 @@ function driver.delete(client, type, record, options)
   return wait_gone(client, type, scope, timeout, options)
 end
 
-local function made_since(element, since)
+--- Where the service tells no time, only a name that is unique among its siblings will do.
+local function made_since(type, element, since)
   local created = element.created_at
-  if not since or _G.type(created) ~= "string" then return since == nil end
+  if not since then return true end
+  if _G.type(created) ~= "string" then return not type.ambiguous end
   return normal.timestamp(created) >= os.date("!%Y-%m-%dT%H:%M:%SZ", math.floor(since))
 end
 
@@ -357,7 +359,10 @@ function driver.find(client, type, values, place, options)
   if type.api.read == "whole" then return #elements > 0 and wire.id(type, {}, scope) or nil end
   for _, element in ipairs(elements) do
     local ours = not wire.is_gone(type, element) and element.managed ~= true and is_it(type, element, scope)
-    if ours and made_since(element, options.since) then return wire.id(type, element, scope) end
+    if ours and made_since(type, element, options.since) then
+      local id = wire.id(type, element, scope)
+      if not (options.except and options.except[id]) then return id end
+    end
   end
   return nil
 end
