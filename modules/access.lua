@@ -28,8 +28,8 @@ return scw.module {
     local secret = scope:secret("key", {
       name = scope.name .. "-api-key", path = "/" .. scope.stack, description = "API key of " .. name,
     })
-    scope:secret_version("key", { secret = secret, data = key.secret_key })
+    local version = scope:secret_version("key", { secret = secret, data = key.secret_key })
 
-    return { application = application, access_key = key.access_key, secret_key = key.secret_key, secret = secret }
+    return { application = application, access_key = key.access_key, secret_key = version.value, secret = secret }
   end,
 }

@@ -26,7 +26,7 @@ return scw.module {
     local secret = scope:secret("token", {
       name = "cockpit-push-token", path = "/" .. scope.stack, description = "Token to send metrics, logs and traces",
     })
-    scope:secret_version("token", { secret = secret, data = token.secret_key })
+    local version = scope:secret_version("token", { secret = secret, data = token.secret_key })
 
     local alerts = scope:cockpit_alert_manager("main")
     for index, email in ipairs(input.alert_emails) do
@@ -40,7 +40,7 @@ return scw.module {
           LOGS_PUSH_URL = logs.url .. "/loki/api/v1/push",
           TRACES_PUSH_URL = traces.url .. "/otlp/v1/traces",
         },
-        secrets = { COCKPIT_TOKEN = token.secret_key },
+        secrets = { COCKPIT_TOKEN = version.value }, -- the token itself is told only once, its secret whenever it is needed
       },
       alerts = alerts.url,
     }

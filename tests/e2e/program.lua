@@ -28,7 +28,9 @@ function program.remove(path)
 end
 
 --- Environment of a child: this one's without anything that belongs to the ecosystem, plus `more`.
-local function environment(more)
+---@param more? table<string, string>
+---@return table<string, string>
+function program.environment(more)
   local all = {}
   for name, value in pairs(core.environment()) do
     if not name:match("^SCW") and not name:match("^AWS") then all[name] = value end
@@ -48,7 +50,7 @@ function program.run(arguments, options)
   argv[#argv + 1] = program.path
   for _, word in ipairs(arguments) do argv[#argv + 1] = word end
   return assert(core.exec {
-    argv = argv, env = environment(options.environment), directory = options.directory or program.root,
+    argv = argv, env = program.environment(options.environment), directory = options.directory or program.root,
     input = options.input or "", timeout_ms = options.timeout_ms or COMMAND_TIMEOUT_MS,
   })
 end
@@ -97,7 +99,7 @@ function program.emulator(options)
   local command = ('exec "$0" emulator --listen 127.0.0.1:0 "$@" > %s 2> %s/log'):format(output, directory)
   local argv = { "sh", "-c", command, program.path }
   for _, word in ipairs(options or { "--speed", "1000" }) do argv[#argv + 1] = word end
-  local task = core.spawn(core.exec, { argv = argv, env = environment() })
+  local task = core.spawn(core.exec, { argv = argv, env = program.environment() })
   local deadline = core.clock() + READY_TIMEOUT_MS
   local line
   repeat

@@ -23,6 +23,7 @@ local BEHAVIOURS = "scw.emulator.behaviour."
 ---@field data? string file to keep everything in
 ---@field speed? number|"instant" virtual seconds a real second
 ---@field faults? table rules of scw.emulator.faults
+---@field exchanges? string file to which every call of the API and its answer is appended, a line of JSON each
 
 ---@class scw.emulator.Emulator
 ---@field store scw.emulator.Store
@@ -252,10 +253,21 @@ local function fault_reply(rule)
   return answer.reply(rule.status, rule.body or { message = "injected fault" }, headers)
 end
 
+--- For those who want to check what a client sent: bodies as they were, secrets included.
+local function keep_exchange(self, request, reply)
+  local query = request.query ~= "" and request.query or nil
+  self.exchanges:write(assert(json.encode {
+    method = request.method, path = query and request.path .. "?" .. query or request.path, request_body = request.body,
+    status = reply.status, response_body = reply.body,
+  }), "\n")
+  self.exchanges:flush()
+end
+
 local function answer_api(self, request, rule)
   if rule and rule.delay_ms then core.sleep(rule.delay_ms) end
   if rule and rule.drop == "before" then return request:drop() end
   local reply = rule and fault_reply(rule) or self:handle(request)
+  if self.exchanges then keep_exchange(self, request, reply) end
   if rule and rule.drop == "after" then return request:drop() end
   send(request, reply)
 end
@@ -335,6 +347,8 @@ end
 function methods:close()
   for _, server in ipairs(self.servers or {}) do server:close() end
   self.servers = nil
+  if self.exchanges then self.exchanges:close() end
+  self.exchanges = nil
   self.store:close()
 end
 
@@ -383,6 +397,14 @@ function emulator.start(options)
   local self, err = emulator.new(options)
   if not self then return nil, err end
   self.servers = {}
+  if options.exchanges then
+    local file, problem = io.open(options.exchanges, "a")
+    if not file then
+      self:close()
+      return nil, { kind = "io", message = problem }
+    end
+    self.exchanges = file
+  end
   local host, port = options.host or "127.0.0.1", options.port or 0
   if host == "localhost" then host = "127.0.0.1" end -- the core listens on addresses, not on names
   local s3_port = options.s3_port or (port ~= 0 and port + 1 or 0)

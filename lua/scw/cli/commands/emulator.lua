@@ -29,6 +29,7 @@ return {
     { name = "--s3-port", value = "PORT", convert = options.whole("--s3-port", 0), doc = "Port of Object Storage: the next one." },
     { name = "--data", value = "FILE", doc = "Keep everything in this file; in memory without." },
     { name = "--speed", value = "FACTOR", convert = speed, doc = "How much faster time runs (1), or instant." },
+    { name = "--exchanges", value = "FILE", doc = "Append every call of the API and its answer to this file, as lines of JSON; secrets included." },
     { name = "--faults", value = "JSON", doc = "Faults to inject, in the format of POST /_emulator/faults." },
   },
   examples = {
@@ -45,7 +46,8 @@ return {
       faults = decoded
     end
     local handle, err = require("scw.emulator").start({
-      host = listen.host, port = listen.port, s3_port = values.s3_port, data = values.data, speed = values.speed or 1, faults = faults,
+      host = listen.host, port = listen.port, s3_port = values.s3_port, data = values.data, speed = values.speed or 1,
+      faults = faults, exchanges = values.exchanges,
     })
     if not handle then return nil, errors.wrap(err, "cannot start the emulator") end
     context.console:print(handle:ready_line())

@@ -26,7 +26,7 @@ local function holder_of(emulator, project)
       end
     end
   end
-  return emulator.s3 and emulator.s3:project_in_use(project) and "object_bucket" or nil
+  return emulator.s3 and emulator.s3:project_in_use(project) and "bucket" or nil
 end
 
 --- Projects that were deleted must not come back as somebody's default project.

@@ -130,7 +130,7 @@ end
 function methods:objects()
   local objects = 0
   for _, bucket in pairs(self.storage.buckets) do objects = objects + bucket.index.count end
-  return { object_bucket = self.storage.names.count, object = objects }
+  return { bucket = self.storage.names.count, object = objects }
 end
 
 --- Does the project own a bucket?

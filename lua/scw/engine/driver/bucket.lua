@@ -8,10 +8,10 @@ local bucket = {}
 
 local PATIENCE_MS, PAUSE_MS = 60000, 3000 -- a principal made just before is not known everywhere yet
 
+--- Where programs at Scaleway reach the bucket, whatever address this run reaches it at (a proxy, the emulator).
 local function outputs_of(storage, name)
-  local scheme, host = storage.endpoint:match("^(%a+://)(.+)$")
-  local endpoint = storage.path_style and storage.endpoint .. "/" .. name or scheme .. name .. "." .. host
-  return { endpoint = endpoint, api_endpoint = storage.endpoint }
+  local host = ("s3.%s.scw.cloud"):format(storage.region)
+  return { endpoint = ("https://%s.%s"):format(name, host), api_endpoint = "https://" .. host }
 end
 
 local function is_none(part, value)
