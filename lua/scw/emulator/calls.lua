@@ -184,11 +184,14 @@ end
 
 --- Refuses while another resource uses this one.
 local function refuse_used(self, record)
+  for _, other in next, self.emulator.resources do other:each() end -- what is due to go uses nothing any more
   for _, other in next, self.emulator.resources do
     local uses = other.uses and other.uses[self.kind]
     if uses then
       for user in other:each() do
-        if uses(user, record.id) then answer.refuse(answer.in_use(("still used by %s %s"):format(other.noun or other.kind, user.id))) end
+        if uses(user, record.id, self.emulator) then
+          answer.refuse(answer.in_use(("still used by %s %s"):format(other.noun or other.kind, user.id)))
+        end
       end
     end
   end

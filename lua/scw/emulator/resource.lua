@@ -14,7 +14,8 @@
 ---   unique     { fields }: 409 already_exists when another one in the same scope (`within`: a field, default the
 ---              project and region) has the same
 ---   placeless  answers do not show the region or zone
----   uses       { private_network = function(record, id) -> boolean }: a record that uses another keeps it from being deleted (412)
+---   uses       { private_network = function(record, id, emulator) -> boolean }: a record that uses another keeps it from
+---              being deleted (412)
 ---   status     { creating = {"creating", 5}, updating = {"updating", 5}, deleting = {"deleting", 5}, ready = "ready",
 ---              field = "status", message = "error_message" }: words and virtual seconds; a change while passing is
 ---              refused with 409; the message is absent while passing and "" when ready

@@ -94,6 +94,68 @@ local function messaging(call, project)
   call("POST", region .. "/deactivate-sqs", { project_id = project })
 end
 
+local function databases(call, project, network)
+  local region = "/rdb/v1/regions/fr-par"
+  local main = exercise(call, region .. "/instances", { project_id = project, name = "main", engine = "PostgreSQL-16",
+    node_type = "db-dev-s", user_name = "admin", password = "Passw0rd!", is_ha_cluster = false, disable_backup = false,
+    volume_type = "sbs_5k", volume_size = 10000000000, backup_same_region = false, tags = json.array { "maintenance" },
+    init_settings = json.array {}, init_endpoints = json.array { { load_balancer = {} },
+      { private_network = { private_network_id = network, ipam_config = {} } } } },
+    { name = "other", logs_policy = { max_age_retention = 10 }, backup_schedule_frequency = 12 }, true)
+  local item = region .. "/instances/" .. main.id
+  local function ask(...)
+    local status, answered = call(...)
+    assert(status < 300, table.concat({ ... }, " ", 1, 2))
+    return answered
+  end
+  local function settle() return ask("GET", item) end
+  for _, rest in ipairs { "/certificate", "/logs", "/logs-details", "/metrics", "/acls?page=1", "/users?order_by=name_asc",
+    "/databases?order_by=name_asc", "/privileges?order_by=user_name_asc" } do
+    ask("GET", item .. rest)
+  end
+  ask("POST", item .. "/databases", { name = "shop" })
+  ask("POST", item .. "/users", { name = "app", password = "Passw0rd!", is_admin = false })
+  ask("PATCH", item .. "/users/app", { is_admin = true })
+  ask("PUT", item .. "/privileges", { database_name = "shop", user_name = "app", permission = "all" })
+  for _, each in ipairs {
+    { "PUT", "/acls", { rules = json.array { { ip = "1.2.3.4/32", description = "" } } } },
+    { "POST", "/acls", { rules = json.array { { ip = "5.0.0.0/8", description = "" } } } },
+    { "DELETE", "/acls", { acl_rule_ips = json.array { "5.0.0.0/8" } } },
+    { "PUT", "/settings", { settings = json.array { { name = "work_mem", value = "8" } } } },
+    { "POST", "/settings", { settings = json.array { { name = "jit", value = "off" } } } },
+    { "DELETE", "/settings", { setting_names = json.array { "jit" } } },
+    { "POST", "/upgrade", { volume_size = 20000000000 } }, { "POST", "/apply-maintenance", {} }, { "POST", "/restart", {} },
+    { "POST", "/prepare-logs", {} }, { "POST", "/purge-logs", {} }, { "POST", "/renew-certificate", {} },
+    { "POST", "/clone", { name = "clone" } },
+  } do
+    ask(each[1], item .. each[2], each[3])
+    settle()
+  end
+  exercise(call, region .. "/backups", { instance_id = main.id, database_name = "shop", name = "b" }, { name = "c" })
+  settle()
+  local snapshot = ask("POST", item .. "/snapshots", { name = "s" })
+  settle()
+  ask("GET", region .. "/snapshots?instance_id=" .. main.id .. "&order_by=created_at_asc")
+  ask("POST", region .. "/snapshots/" .. snapshot.id .. "/create-instance", {
+    instance_name = "copy", high_availability_mode = "single_zone",
+  })
+  local replica = ask("POST", region .. "/read-replicas", { instance_id = main.id, same_zone = true,
+    endpoint_spec = json.array { { direct_access = {} } } })
+  ask("GET", region .. "/read-replicas/" .. replica.id)
+  local endpoint = settle().endpoint
+  ask("GET", region .. "/endpoints/" .. endpoint.id)
+  ask("DELETE", region .. "/endpoints/" .. endpoint.id)
+  ask("POST", item .. "/endpoints", { endpoint_spec = { load_balancer = {} } })
+  settle()
+  ask("DELETE", region .. "/read-replicas/" .. replica.id)
+  ask("GET", region .. "/database-engines")
+  ask("GET", region .. "/node-types?include_disabled_types=false&page=1")
+  ask("POST", item .. "/upgrade", {
+    major_upgrade_workflow = { upgradable_version_id = main.upgradable_version[1].id, with_endpoints = true },
+  })
+  ask("DELETE", item)
+end
+
 local function zones(call)
   local zone = "/domain/v2beta1/dns-zones"
   call("PATCH", zone .. "/a.example.org/records", { return_all_records = false, disallow_new_zone_creation = false,
@@ -113,6 +175,7 @@ describe("the emulator's answers", function()
     local network = networks(call, project)
     containers(call, project, network)
     gateways(call, project, network)
+    databases(call, project, network)
     jobs(call, project)
     messaging(call, project)
     zones(call)

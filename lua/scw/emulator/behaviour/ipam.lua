@@ -29,8 +29,9 @@ local function taken_in(emulator, subnet)
 end
 
 --- The address asked for when it lies in the subnet and is free, the first free one otherwise.
-local function choose(emulator, subnet, wanted, ipv6)
+local function choose(emulator, subnet, wanted, ipv6, besides)
   local range, taken = address.range(subnet.subnet), taken_in(emulator, subnet)
+  for text in next, besides or {} do taken[text] = true end
   if wanted == nil and ipv6 then
     local host = core.hex(core.random(8)):gsub("(%x%x%x%x)", "%1:", 3)
     return subnet.subnet:match("^(.-)::") .. ":" .. host .. "/64"
@@ -55,13 +56,18 @@ end
 ---@param emulator scw.emulator.Emulator
 ---@param network scw.emulator.Record
 ---@param resource table
+---@param options? { tags: string[]|nil, taken: table<string, boolean>|nil } taken: addresses in use that are not booked
 ---@return scw.emulator.Record
-function ipam.book(emulator, network, resource)
-  local subnet = network.body.subnets[1]
-  local now = emulator.clock:timestamp()
+function ipam.book(emulator, network, resource, options)
+  local subnet, now = network.body.subnets[1], emulator.clock:timestamp()
+  for _, each in ipairs(network.body.subnets) do
+    if not each.subnet:find(":", 1, true) then subnet = each end
+  end
+  options = options or {}
   return emulator.resources.ipam_ip:insert({
-    address = choose(emulator, subnet, nil, false), is_ipv6 = false, source = { subnet_id = subnet.id }, resource = resource,
-    project_id = network.body.project_id, region = network.body.region, zone = json.null, tags = json.array {},
+    address = choose(emulator, subnet, nil, false, options.taken), is_ipv6 = false, source = { subnet_id = subnet.id },
+    project_id = network.body.project_id, region = network.body.region, zone = json.null, resource = resource,
+    tags = json.array(options.tags or {}),
     reverses = json.array {}, created_at = now, updated_at = now,
   }, { builtin = true, private_network_id = network.id, project_id = network.body.project_id })
 end
