@@ -89,6 +89,7 @@ local difference = require "scw.schema.difference"
 ---@field settle? string ref field whose resource has to be ready again after each call
 ---@field stop? table what to end before a delete: { list, states, action }
 ---@field identity string[] fields that name it among its siblings, for adoption
+---@field managed? "ordinary" what its answers call managed is not the service's own: it can be adopted
 ---@field ambiguous? boolean siblings may be alike: one is only found by its identity and the time it was made
 ---@field holds_data? boolean replacement and deletion lose data
 ---@field create_first? boolean a replacement is made before the old one goes

@@ -11,7 +11,7 @@ local TYPE_WORDS = {
   name = true, summary = true, product = true, locality = true, scope = true, api = true, fields = true, outputs = true,
   actions = true, ready = true, gone = true, serial = true, settle = true, stop = true, identity = true, holds_data = true,
   create_first = true, rules = true, one_of = true, permissions = true, import_id = true, driver = true, eventual = true,
-  doc = true, ambiguous = true,
+  doc = true, ambiguous = true, managed = true,
 }
 
 local function sorted_keys(map)
@@ -163,7 +163,7 @@ function shape.type(declaration)
     locality = declaration.locality or "region", scope = declaration.scope or "parent", serial = declaration.serial,
     settle = declaration.settle, stop = declaration.stop, holds_data = declaration.holds_data,
     create_first = declaration.create_first,
-    ambiguous = declaration.ambiguous, driver = declaration.driver, eventual = declaration.eventual,
+    ambiguous = declaration.ambiguous, managed = declaration.managed, driver = declaration.driver, eventual = declaration.eventual,
     identity = declaration.identity or {}, rules = declaration.rules or {}, one_of = declaration.one_of or {},
     actions = {}, permissions = declaration.permissions or { refresh = {}, apply = {} },
     ready = with_waits(declaration.ready), gone = with_waits(declaration.gone or {}),

@@ -358,7 +358,8 @@ function driver.find(client, type, values, place, options)
   if not elements then return calls.absent(err) end
   if type.api.read == "whole" then return #elements > 0 and wire.id(type, {}, scope) or nil end
   for _, element in ipairs(elements) do
-    local ours = not wire.is_gone(type, element) and element.managed ~= true and is_it(type, element, scope)
+    local foreign = element.managed == true and type.managed ~= "ordinary"
+    local ours = not foreign and not wire.is_gone(type, element) and is_it(type, element, scope)
     if ours and made_since(type, element, options.since) then
       local id = wire.id(type, element, scope)
       if not (options.except and options.except[id]) then return id end

@@ -23,6 +23,7 @@ return schema.type {
     size = schema.size { doc = "Bytes; 0 while unknown." },
   },
 
+  managed = "ordinary", -- made through the API rather than in SQL
   serial = "instance",
   identity = { "instance", "name" },
   holds_data = true,
