@@ -102,7 +102,7 @@ end
 
 local function is_certain(failure)
   if failure.uncertain then return false end
-  if failure.status then return failure.status < 500 end
+  if failure.status then return failure.status < 500 or failure.status == 501 end
   return failure.sent == false
 end
 
