@@ -1,0 +1,96 @@
+local lock = require "scw.state.lock"
+local memory = require "tests.lua.state.memory"
+
+local HOST = { name = "box", user = "ann", pid = 42 }
+
+local function acquire(backend, environment, host)
+  return lock.acquire({
+    backend = backend, name = "shop.state", command = "scwlua apply", environment = environment or {}, host = host or HOST,
+  })
+end
+
+describe("the lock of a state", function()
+  it("is held by one, who can give it back", function()
+    local backend = memory.new()
+    local held = assert(acquire(backend))
+    local other, err = acquire(backend)
+    assert.is_nil(other)
+    assert.equal("INFRA_008", err.code)
+    assert.match("^holder: ann on box %(process 42%) since %d%d%d%d%-.*, running `scwlua apply`$", err.details[1])
+    assert.equal("lock: " .. held.facts.id, err.details[2])
+    assert.match("unlock", err.hint)
+    assert(held:release())
+    assert(held:release())
+    assert.is_truthy(acquire(backend))
+  end)
+
+  it("names the run of the CI that holds it", function()
+    local backend = memory.new()
+    assert(acquire(backend, { GITHUB_SERVER_URL = "https://git.example", GITHUB_REPOSITORY = "a/b", GITHUB_RUN_ID = "7" }))
+    local _, err = acquire(backend)
+    assert.match("in https://git.example/a/b/actions/runs/7$", err.details[1])
+  end)
+
+  it("is taken by one of those who find it free at the same time", function()
+    local backend = memory.new()
+    local get, other = backend.get, nil
+    function backend:get(key)
+      local bytes, etag = get(self, key)
+      if not other then
+        other = true
+        other = assert(acquire(self))
+      end
+      return bytes, etag
+    end
+    local held, err = acquire(backend)
+    assert.is_nil(held)
+    assert.equal("INFRA_008", err.code)
+    assert(other:release())
+  end)
+
+  it("can be removed by its id, and then its holder notices", function()
+    local backend = memory.new()
+    local held = assert(acquire(backend))
+    local ok, err = lock.remove(backend, "shop.state", "another id")
+    assert.is_nil(ok)
+    assert.match(held.facts.id, err.hint, 1, true)
+    assert(lock.remove(backend, "shop.state", held.facts.id))
+    local second = assert(acquire(backend))
+    ok, err = held:release()
+    assert.is_nil(ok)
+    assert.match("taken away", err.message)
+    assert.equal(second.facts.id, lock.read(backend, "shop.state").id)
+    assert(second:release())
+    assert.equal("INFRA_004", select(2, lock.remove(backend, "shop.state", second.facts.id)).code)
+  end)
+
+  describe("with a place for witnesses", function()
+    local root
+    before_each(function()
+      root = os.tmpname()
+      os.remove(root)
+    end)
+    after_each(function() os.execute("rm -rf '" .. root .. "'") end)
+
+    it("passes to the next when its holder died on this machine", function()
+      local backend, environment = memory.new(), { XDG_RUNTIME_DIR = root }
+      local held = assert(acquire(backend, environment))
+      assert.is_nil((acquire(backend, environment))) -- alive
+      held.witness.held:release() -- what the kernel does when a process ends
+      local _, err = acquire(backend, environment, { name = "another box", user = "bob", pid = 1 })
+      assert.equal("INFRA_008", err.code) -- who cannot see the witness does not guess
+      local second = assert(acquire(backend, environment))
+      assert.match("took over the lock of a run that died: ann on box", second.warning)
+      assert(second:release())
+      assert.same({}, require("core").file_list(root .. "/scwlua/locks"))
+    end)
+  end)
+
+  it("is refused when its object is damaged", function()
+    local backend = memory.new()
+    backend:put("shop.state.lock", "nonsense")
+    local _, err = acquire(backend)
+    assert.equal("INFRA_011", err.code)
+    assert.match("damaged", err.message)
+  end)
+end)

@@ -1,0 +1,112 @@
+local client = require "scw.api.client"
+local core = require "core"
+local emulator = require "scw.emulator"
+local object_storage = require "scw.api.object_storage"
+local s3 = require "scw.state.s3"
+
+describe("state objects in a bucket", function()
+  local handle, storage, messages
+
+  local function backend(bucket)
+    return s3.new({ storage = storage, bucket = bucket or "states", on_message = function(line) messages[#messages + 1] = line end })
+  end
+
+  setup(function()
+    handle = assert(emulator.start { speed = "instant" })
+    storage = object_storage.new(client.new { credentials = {
+      access_key = handle.access_key, secret_key = handle.secret_key, region = "fr-par", s3_endpoint = handle.s3_url, path_style = true,
+      api_url = handle.api_url, project = handle.project_id,
+    } }, { region = "fr-par" })
+  end)
+  teardown(function() handle:close() end)
+  before_each(function() messages = {} end)
+
+  it("have their bucket made, private, once, and said so", function()
+    local made = backend("made-here")
+    assert.same({}, made:list("x"))
+    assert.equal("not_found", select(2, made:get("x")).kind)
+    assert(made:prepare("x"))
+    assert.same({ "made the private bucket made-here in fr-par for the state" }, messages)
+    assert(made:prepare("x"))
+    assert.equal(1, #messages)
+    assert.same({}, made:list("")) -- nothing of the probe is left
+  end)
+
+  it("follow conditions", function()
+    local made = backend()
+    assert(made:prepare("x"))
+    local etag = assert(made:put("a/1", "one", { if_none_match = true }))
+    assert.equal("condition", select(2, made:put("a/1", "two", { if_none_match = true })).kind)
+    assert.equal("condition", select(2, made:put("a/1", "two", { if_match = ("0"):rep(32) })).kind)
+    local bytes, same = made:get("a/1")
+    assert.equal("one", bytes)
+    assert.equal(etag, same)
+    local second = assert(made:put("a/1", "two", { if_match = etag }))
+    assert.is_false(second == etag)
+    assert(made:put("a/2", "x"))
+    assert.same({ "a/1", "a/2" }, made:list("a/"))
+    assert(made:delete("a/1"))
+    assert(made:delete("a/1"))
+    assert.same({ "a/2" }, made:list("a/"))
+  end)
+
+  it("let one of many writers win", function()
+    local made = backend()
+    assert(made:prepare("x"))
+    local wins, tasks = 0, {}
+    for i = 1, 10 do
+      tasks[i] = core.spawn(function()
+        local etag, err = made:put("race", "writer " .. i, { if_none_match = true })
+        if etag then wins = wins + 1 else assert.equal("condition", err.kind) end
+      end)
+    end
+    for _, task in ipairs(tasks) do assert(task:join()) end
+    assert.equal(1, wins)
+  end)
+
+  --- A storage that loses answers, or refuses, as told; beneath it the real one.
+  local function faulty(answer)
+    local calls = 0
+    return setmetatable({ put = function(_, ...)
+      calls = calls + 1
+      return answer(calls, function(...) return storage:put(...) end, ...)
+    end }, { __index = function(_, name)
+      return function(_, ...) return storage[name](storage, ...) end
+    end })
+  end
+
+  it("settle an unknown outcome by reading back", function()
+    assert(backend():prepare("x"))
+    local lost = { kind = "timeout", message = "no answer", uncertain = true }
+    for name, landed in pairs({ landed = true, vanished = false }) do
+      local made = s3.new({ bucket = "states", storage = faulty(function(calls, put, ...)
+        if calls > 1 then return put(...) end
+        if landed then put(...) end
+        return nil, lost
+      end) })
+      local etag = assert(made:put("lost/" .. name, "bytes", { if_none_match = true }))
+      local bytes, same = made:get("lost/" .. name)
+      assert.equal("bytes", bytes)
+      assert.equal(etag, same)
+    end
+    -- somebody else was faster than the write whose answer was lost
+    local made = s3.new({ bucket = "states", storage = faulty(function(_, put, bucket, key)
+      put(bucket, key, "theirs")
+      return nil, lost
+    end) })
+    assert.equal("condition", select(2, made:put("lost/beaten", "ours", { if_none_match = true })).kind)
+    assert.equal("theirs", made:get("lost/beaten"))
+  end)
+
+  it("are refused by a service that ignores conditions", function()
+    assert(backend():prepare("x"))
+    local made = s3.new({ bucket = "states", storage = faulty(function(_, put, bucket, key, bytes) return put(bucket, key, bytes) end) })
+    local ok, err = made:prepare("x")
+    assert.is_nil(ok)
+    assert.match("does not honour conditional writes", err.message)
+    made = s3.new({ bucket = "states", storage = faulty(function() return nil, { status = 501, kind = "failed", message = "no" } end) })
+    ok, err = made:prepare("x")
+    assert.is_nil(ok)
+    assert.same({ "it answers 501" }, err.details)
+  end)
+end)

@@ -1,0 +1,200 @@
+local codec = require "scw.state.codec"
+local core = require "core"
+local memory = require "tests.lua.state.memory"
+local store = require "scw.state.store"
+
+local KEY = assert(core.key({ raw = ("k"):rep(32) }))
+
+local function open(backend)
+  return store.new({ backend = backend, codec = codec.new({ stack = "shop", key = KEY }), name = "shop.state", stack = "shop" })
+end
+
+local function opened(backend)
+  local made = open(backend)
+  assert(made:load())
+  assert(made:begin())
+  return made
+end
+
+local function set(address, value)
+  return { op = "set", record = { address = address, type = "value", id = address, place = {}, inputs = { input = value }, outputs = {},
+    dependencies = core.array({}), status = "ready", schema = 1, options = {} } }
+end
+
+local function addresses(document)
+  local list = {}
+  for address in next, document.resources do list[#list + 1] = address end
+  table.sort(list)
+  return list
+end
+
+describe("the state store", function()
+  it("is empty before the first run, and then holds what was written", function()
+    local backend = memory.new()
+    local first = open(backend)
+    assert.same({}, addresses(assert(first:load())))
+    assert.is_true(first.fresh)
+    assert(first:begin())
+    first:write(set("a", 1))
+    assert(first:commit(first:write(set("b", 2))))
+    assert.same({ "a", "b" }, addresses(assert(open(backend):load()))) -- from the log
+    assert(first:fold())
+    assert.same({}, backend:list("shop.state.log/"))
+    local document = assert(open(backend):load())
+    assert.same({ "a", "b" }, addresses(document))
+    assert.equal(2, document.serial)
+    assert.equal(first.document.lineage, document.lineage)
+  end)
+
+  it("carries everything that waits in one segment, and has one write in flight", function()
+    local backend = memory.new()
+    backend.delay_ms = 20
+    local made = opened(backend)
+    local before, flying, most = backend.puts, 0, 0
+    local put = backend.put
+    function backend:put(...)
+      flying = flying + 1
+      most = math.max(most, flying)
+      local a, b = put(self, ...)
+      flying = flying - 1
+      return a, b
+    end
+    local tasks = {}
+    for i = 1, 200 do tasks[i] = core.spawn(function() return made:commit(made:write(set("a" .. i, i))) end) end
+    for _, task in ipairs(tasks) do assert(task:join()) end
+    assert.equal(1, most)
+    assert.is_true(backend.puts - before <= 3)
+    assert.equal(200, #addresses(assert(open(backend):load())))
+  end)
+
+  it("writes bytes that grow with the changes, not with changes times size", function()
+    local backend = memory.new()
+    local made = opened(backend)
+    for i = 1, 2000 do
+      made:write(set("resource-" .. i, { text = ("x"):rep(100), index = i }))
+      if i % 20 == 0 then assert(made:commit()) end
+    end
+    assert(made:fold())
+    assert.is_true(backend.written < 3 * #backend.objects["shop.state"].bytes)
+  end)
+
+  it("goes on after a crash with the next number", function()
+    local backend = memory.new()
+    local made = opened(backend)
+    assert(made:commit(made:write(set("a", 1))))
+    local second = opened(backend)
+    assert(second:commit(second:write(set("b", 1))))
+    assert.same({ "shop.state.log/0000000001", "shop.state.log/0000000002" }, backend:list("shop.state.log/"))
+    assert(second:fold())
+    assert.same({ "a", "b" }, addresses(assert(open(backend):load())))
+    local third = opened(backend)
+    assert(third:commit(third:write(set("c", 1))))
+    assert.same({ "shop.state.log/0000000003" }, backend:list("shop.state.log/"))
+  end)
+
+  it("notices a second writer, overwrites nothing, and saves its own version beside", function()
+    local backend = memory.new()
+    local one, two = opened(backend), opened(backend)
+    assert(one:commit(one:write(set("one", 1))))
+    local ok, err = two:commit(two:write(set("two", 2)))
+    assert.is_nil(ok)
+    assert.equal("INFRA_011", err.code)
+    assert.match("somebody else writes", err.message)
+    ok, err = two:fold()
+    assert.is_nil(ok)
+    assert.match("shop.state.unsaved%-2%-", err.hint)
+    assert(one:fold())
+    assert.same({ "one" }, addresses(assert(open(backend):load())))
+    assert.equal(1, #backend:list("shop.state.unsaved"))
+  end)
+
+  it("notices that the snapshot was replaced", function()
+    local backend = memory.new()
+    local one, two = opened(backend), opened(backend)
+    one:write(set("one", 1))
+    assert(one:fold())
+    two:write(set("two", 2)) -- the first one's segment is gone already: this one can be created
+    local ok, err = two:fold()
+    assert.is_nil(ok)
+    assert.match("changed by somebody else while this run went on", err.message)
+    assert.same({ "one" }, addresses(assert(open(backend):load())))
+  end)
+
+  it("saves everything with the snapshot when a segment could not be written", function()
+    for _, landed in ipairs({ false, true }) do
+      local backend = memory.new()
+      local made = opened(backend)
+      made:write(set("a", 1))
+      assert(made:commit())
+      backend.on_put = function(key)
+        if key:find("%.log/") then return { kind = "timeout", message = "no answer", landed = landed } end
+      end
+      local ok, err = made:commit(made:write(set("b", 2)))
+      assert.is_nil(ok)
+      assert.match("cannot save the state", err.message)
+      made:write(set("c", 3))
+      assert(made:fold())
+      backend.on_put = function() end
+      assert.same({ "a", "b", "c" }, addresses(assert(open(backend):load())))
+      local second = opened(backend)
+      assert(second:commit(second:write(set("d", 4))))
+      assert.same({ "a", "b", "c", "d" }, addresses(assert(open(backend):load())))
+    end
+  end)
+
+  it("reads again when a fold takes segments away under its eyes", function()
+    local backend = memory.new()
+    local made = opened(backend)
+    assert(made:commit(made:write(set("a", 1))))
+    local get, folded = backend.get, false
+    function backend:get(key)
+      if key == "shop.state" and not folded then
+        folded = true
+        local bytes, etag = get(self, key)
+        assert(made:fold())
+        return bytes, etag
+      end
+      return get(self, key)
+    end
+    assert.same({ "a" }, addresses(assert(open(backend):load())))
+  end)
+
+  it("says what is wrong when objects are missing, foreign or damaged", function()
+    local backend = memory.new()
+    local made = opened(backend)
+    for i = 1, 3 do assert(made:commit(made:write(set("a" .. i, i)))) end
+    local function fails(change)
+      local twin = backend:copy()
+      change(twin.objects)
+      local document, err = open(twin):load()
+      assert.is_nil(document)
+      assert.equal("INFRA_011", err.code)
+      return err.message
+    end
+    assert.match("is missing, but its log is there", fails(function(objects) objects["shop.state"] = nil end))
+    assert.match("log segment 2 of the state is missing", fails(function(objects) objects["shop.state.log/0000000002"] = nil end))
+    assert.match("another key, or the object was changed", fails(function(objects)
+      local second, third = "shop.state.log/0000000002", "shop.state.log/0000000003"
+      objects[second], objects[third] = objects[third], objects[second]
+    end))
+    assert.match("is empty", fails(function(objects) objects["shop.state"].bytes = "" end))
+    local other = store.new({ backend = backend, codec = codec.new({ stack = "shop", key = KEY }), name = "shop.state", stack = "shop" })
+    other.stack = "bazaar"
+    local _, err = other:load()
+    assert.match("is the state of the stack 'shop', not of 'bazaar'", err.message)
+  end)
+
+  it("folds early when the log has grown long", function()
+    local backend = memory.new()
+    local made = opened(backend)
+    local text = ("x"):rep(1024 * 1024)
+    for i = 1, 10 do
+      assert(made:commit(made:write(set("a" .. i, text))))
+      assert(made:checkpoint())
+    end
+    assert.is_true(made.document.serial > 1)
+    assert.is_true(#backend:list("shop.state.log/") < 10)
+    assert(made:commit(made:write(set("b", 1))))
+    assert.equal(11, #addresses(assert(open(backend):load())))
+  end)
+end)
