@@ -65,3 +65,27 @@ describe("the command line", function()
     assert.is_truthy(result.stderr:find("there is no stack (secret)", 1, true))
   end)
 end)
+
+describe("completion in bash", function()
+  --- What the shell offers for the words so far.
+  local function offers(...)
+    local words = { "scwlua", ... }
+    local script = ([[
+      source <("$0" completion)
+      COMP_WORDS=(%s); COMP_CWORD=%d
+      _scwlua
+      printf '%%s\n' "${COMPREPLY[@]}"
+    ]]):format("'" .. table.concat(words, "' '") .. "'", #words - 1)
+    local result = program.run({}, { wrapper = { "bash", "-c", script } })
+    assert.are.equal(0, result.status, result.stderr)
+    return result.stdout
+  end
+
+  it("offers commands, second words, options and stacks", function()
+    assert.are.equal("plan\n", offers("pl"))
+    assert.are.equal("list\n", offers("state", "l"))
+    assert.are.equal("--target\n", offers("plan", "stacks/staging.lua", "--tar"))
+    assert.are.equal("stacks/staging.lua\n", offers("plan", "stacks/st"))
+    assert.are.equal("destroy\n", offers("help", "des"))
+  end)
+end)
