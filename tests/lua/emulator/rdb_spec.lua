@@ -87,6 +87,24 @@ describe("managed databases", function()
       for _, suffix in ipairs { "", "-wal", "-shm" } do os.remove(path .. suffix) end
     end)
 
+    it("go on from a file where they were", function()
+      local path = os.tmpname()
+      os.remove(path)
+      emulator, call = caller.new { speed = 1, data = path }
+      local id = network().id
+      local made = make { init_endpoints = json.array { { load_balancer = {} }, in_network(id) } }
+      emulator:close()
+      emulator, call = caller.new { speed = 1, data = path }
+      assert.are.equal("provisioning", read(made).status)
+      local later = emulator.clock:now() + 100
+      emulator.clock.now = function() return later end
+      local done = read(made)
+      assert.are.same({ "ready", 2, "10.3.0.2" }, { done.status, #done.endpoints, done.endpoints[1].ip })
+      ask(412, "DELETE", NETWORKS .. "/" .. id)
+      emulator:close()
+      for _, suffix in ipairs { "", "-wal", "-shm" } do os.remove(path .. suffix) end
+    end)
+
     it("refuse what the service refuses", function()
       local function refused(fields, argument)
         local status, body = call("POST", INSTANCES, {
@@ -156,6 +174,26 @@ describe("managed databases", function()
       ask(200, "POST", of(made, "/settings"), { settings = json.array { { name = "jit", value = "off" } } })
       ask(200, "DELETE", of(made, "/settings"), { setting_names = json.array { "work_mem" } })
       assert.are.same({ "jit", "max_connections" }, { read(made).settings[1].name, read(made).settings[2].name })
+    end)
+
+    it("end with a full disk or in error when a tag asks for it", function()
+      local full = ready { tags = json.array { "disk_full" }, volume_type = "sbs_5k", volume_size = 10000000000 }
+      assert.are.equal("disk_full", full.status)
+      assert.are.equal("disk_full", ask(409, "POST", of(full, "/upgrade"), { enable_ha = true }).current_state)
+      ask(409, "PUT", of(full, "/acls"), { rules = json.array {} })
+      ask(409, "POST", of(full, "/databases"), { name = "shop" })
+      ask(409, "POST", REGION .. "/backups", { instance_id = full.id, database_name = "rdb", name = "b" })
+      ask(409, "POST", of(full, "/endpoints"), { endpoint_spec = in_network(network().id) })
+      assert.are.equal(0, ask(200, "GET", REGION .. "/backups").total_count)
+      assert.are.equal(1, #read(full).endpoints)
+      assert.is_false(read(full).is_ha_cluster)
+      ask(200, "POST", of(full, "/upgrade"), { volume_size = 20000000000 })
+      assert.are.equal("ready", read(full).status)
+      local broken = ready { tags = json.array { "error" } }
+      assert.are.equal("error", broken.status)
+      ask(409, "POST", of(broken, "/upgrade"), { node_type = "db-dev-m" })
+      ask(200, "DELETE", of(broken))
+      ask(404, "GET", of(broken))
     end)
 
     it("are deleted with what hangs on them", function()

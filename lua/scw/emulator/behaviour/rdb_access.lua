@@ -1,5 +1,6 @@
 --- Users, databases and privileges of managed databases. Passwords are checked and forgotten.
 local answer = require "scw.emulator.answer"
+local rdb_state = require "scw.emulator.behaviour.rdb_state"
 
 local rdb_access = {}
 
@@ -137,7 +138,7 @@ end
 local function instance_of(call)
   local instances = call.emulator.resources.rdb_instance
   local instance = instances:need(call.parameters.instance)
-  instances:refuse_passing(instance)
+  rdb_state.refuse(instances, instance)
   return instance
 end
 
@@ -192,7 +193,7 @@ local users = declare {
   fields = { password = false },
   hooks = {
     prepare = function(call, values)
-      local instance = call.emulator.resources.rdb_instance:get(values.instance_id)
+      local instance = instance_of(call)
       rdb_access.check_user_name(instance.body.engine, values.name, "name")
       rdb_access.check_password(call.body.password)
       refuse_twin(call.emulator, "rdb_user", values)
@@ -212,6 +213,7 @@ local databases = declare {
   filters = { skip_size_retrieval = false },
   hooks = {
     prepare = function(call, values)
+      instance_of(call)
       check_name("name", values.name, 63)
       if RESERVED[values.name] then wrong("name", "constraint", "is reserved") end
       refuse_twin(call.emulator, "rdb_database", values)

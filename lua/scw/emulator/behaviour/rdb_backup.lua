@@ -43,7 +43,9 @@ local backups = {
     prepare = function(call, values)
       check_date(call.body)
       rdb_access.need_database(call.emulator, values.instance_id, values.database_name)
-      local instance = call.emulator.resources.rdb_instance:get(values.instance_id)
+      local instances = call.emulator.resources.rdb_instance
+      local instance = instances:get(values.instance_id)
+      rdb_state.refuse(instances, instance)
       values.instance_name, values.same_region = instance.body.name, instance.body.backup_same_region
     end,
     patching = function(call) check_date(call.body) end,
@@ -131,7 +133,7 @@ rdb_backup.actions = {
     if body.volume.class ~= "sbs" then
       answer.refuse(answer.precondition("unknown_precondition", "snapshots are made of block storage only"))
     end
-    emulator.resources.rdb_instance:refuse_passing(record)
+    rdb_state.refuse(emulator.resources.rdb_instance, record)
     local source = rdb_upgrade.source(emulator, record)
     rdb_state.pass(emulator.resources.rdb_instance, record, "snapshotting", SNAPSHOT_SECONDS)
     local made = own:insert({

@@ -196,7 +196,7 @@ local actions = {
   ["POST endpoints"] = function(call, record)
     local instances, owner = call.emulator.resources.rdb_instance, rdb_state.owner(record)
     local specs = rdb_endpoint.check(call, { call.body.endpoint_spec or {} }, KINDS, rdb_endpoint.of(call.emulator, record.id))
-    instances:refuse_passing(record)
+    rdb_state.refuse(instances, record)
     if type(specs[1].private_network) == "table" then
       local opened = rdb_endpoint.open(call.emulator, owner, specs[1])
       rdb_state.pass(instances, record, "initializing", CONFIGURING_SECONDS)

@@ -58,6 +58,8 @@ rdb_replica.resources = { {
   },
   hooks = {
     prepare = function(call, values)
+      local instances = call.emulator.resources.rdb_instance
+      rdb_state.refuse(instances, instances:get(values.instance_id))
       local count = #call.emulator.resources.rdb_read_replica:by("instance_id", values.instance_id)
       if count >= MOST_REPLICAS then answer.refuse(answer.quota("read_replica", MOST_REPLICAS, count)) end
       call.specs = rdb_endpoint.check(call, call.body.endpoint_spec, KINDS)

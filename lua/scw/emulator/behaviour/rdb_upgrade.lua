@@ -149,16 +149,17 @@ rdb_upgrade.actions = {
   ["POST upgrade"] = function(call, record)
     local instances = call.emulator.resources.rdb_instance
     local name = the_change(call.body)
-    instances:refuse_passing(record)
+    local grows = name == "volume_size" or name == "node_type"
+    rdb_state.refuse(instances, record, grows)
     local changes, own = upgrades[name](call, record, call.body[name])
     if own then return own end
+    rdb_state.pass(instances, record, "initializing", UPGRADE_SECONDS, { grows = grows })
     for field, value in next, changes do record.body[field] = value end
-    rdb_state.pass(instances, record, "initializing", UPGRADE_SECONDS)
   end,
 
   ["POST clone"] = function(call, record)
     local instances = call.emulator.resources.rdb_instance
-    instances:refuse_passing(record)
+    rdb_state.refuse(instances, record)
     local changes = { name = call.body.name }
     if type(call.body.node_type) == "string" and call.body.node_type ~= "" then
       local node = rdb_catalogue.node(call.body.node_type)
