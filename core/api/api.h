@@ -61,7 +61,8 @@ const char *api_option_text(lua_State *L, int index, const char *field, size_t *
 struct buffer;
 struct buffer *api_buffer(lua_State *L);
 
-/* Pushes a JSON value as a Lua value and releases it, also when it raises. The stack needs three free slots. */
+/* Pushes a JSON value as a Lua value and releases it, also when it raises. The stack needs three free slots.
+ */
 struct json_t;
 int api_push_json(lua_State *L, struct json_t *value);
 
