@@ -3,7 +3,8 @@ local core = require "core"
 
 local parallel = {}
 
---- Calls `fn(item, index)` for every item, at most `limit` at a time, and waits. The first failure stops what has not begun.
+--- Calls `fn(item, index)` for every item, at most `limit` at a time, and waits. The first failure stops what has not begun;
+--- an error that `fn` raises is raised here. When the waiting task is cancelled, so is the work.
 ---@param items any[]
 ---@param limit integer
 ---@param fn fun(item: any, index: integer): any, any returns a value, or nil and an error; nil alone is a value
@@ -31,10 +32,11 @@ function parallel.map(items, limit, fn)
     for _, worker in ipairs(workers) do
       local ok, err = worker:join()
       if not ok then
-        if failure == nil then failure = err end
+        if failure == nil or err.kind == "bug" then failure = err end
         for _, other in ipairs(workers) do other:cancel() end
       end
     end
+    if type(failure) == "table" and failure.kind == "bug" then error(failure.traceback or failure.message, 0) end
   end
   if failure ~= nil then return nil, failure end
   return results

@@ -16,7 +16,7 @@ local desired = {}
 ---@field needs string[] addresses, sorted
 ---@field source? string
 ---@field lookup boolean
----@field deferred boolean the fields hold references
+---@field deferred boolean fields, place or options hold references
 
 ---@class scw.Desired
 ---@field nodes scw.Node[] in the order they were declared
@@ -80,7 +80,10 @@ function desired.build(stack, catalogue)
       address = declaration.address, name = declaration.name, module = declaration.module or "", type = catalogue.get(declaration.type),
       declaration = declaration, fields = declaration.fields, options = declaration.options or {}, needs = needs_of(declaration),
       source = declaration.source, lookup = declaration.lookup or false,
-      deferred = reference.contains(declaration.fields) or reference.contains(declaration.options and declaration.options.replace_on),
+      deferred = reference.contains({
+        declaration.fields, declaration.project or false, declaration.organization or false,
+        declaration.options and declaration.options.replace_on or false,
+      }),
     }
     set.nodes[index], set.by_address[node.address] = node, node
     if not node.type then add_problem(problems, node, ("there is no type '%s'"):format(tostring(declaration.type))) end

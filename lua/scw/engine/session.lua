@@ -14,6 +14,7 @@ local keys = require "scw.state.keys"
 local lock = require "scw.state.lock"
 local lookup = require "scw.engine.lookup"
 local model = require "scw.state.model"
+local observe = require "scw.engine.observe"
 local parallel = require "scw.parallel"
 local plan = require "scw.engine.plan"
 local record = require "scw.engine.record"
@@ -178,43 +179,6 @@ end
 
 -- Planning --------------------------------------------------------------------------------------------------------------
 
---- Looks at what is there: interrupted creations first, then every record, then what is to be imported.
-local function observe(self, document, set)
-  local found, observed = {}, {}
-  local entries, err = adopt.settle(tools(self), document)
-  if not entries then return nil, err end
-  for _, entry in ipairs(entries) do
-    model.apply(document, entry)
-    if entry.adopted then found[entry.address] = true end
-  end
-  if self.options.refresh ~= false then
-    observed, err = refresh.run(tools(self), model.sorted(document))
-    if not observed then return nil, err end
-  end
-  local imports = {}
-  for _, node in ipairs(set.nodes) do
-    if node.options.import and not document.resources[node.address] then imports[#imports + 1] = node end
-  end
-  local place = place_of(self)
-  local done
-  done, err = parallel.map(imports, self.options.parallel or PARALLEL, function(node)
-    local at = record.place(node.type, {
-      region = node.declaration.region or place.region, zone = node.declaration.zone or place.zone,
-      project = type(node.declaration.project) == "string" and node.declaration.project or place.project,
-      organization = type(node.declaration.organization) == "string" and node.declaration.organization or place.organization,
-    })
-    local id = require("scw.schema.normal").id(node.options.import)
-    local result, failure = self.crud.read(self.client, node.type, { address = node.address, type = node.type.name, id = id, place = at,
-      inputs = {}, outputs = {} })
-    if not result and failure then return nil, failure end
-    observed[node.address] = result or { gone = true }
-    if result then result.id = result.id or id end
-    return true
-  end)
-  if not done then return nil, err end
-  return observed, nil, { entries = entries, found = found }
-end
-
 --- Plans, reads the lookups that can be read, and plans again with them.
 local function plan_with_lookups(self, facts)
   for _ = 1, LOOKUP_ROUNDS do
@@ -245,7 +209,7 @@ local function make_plan(self, destroy)
   end
   local position = self.store:position()
   local observed, adoption
-  observed, err, adoption = observe(self, document, set)
+  observed, err, adoption = observe.run(tools(self), document, set, place_of(self), self.options.refresh ~= false)
   if not observed then return nil, err end
   local made
   made, err = plan_with_lookups(self, {
@@ -269,11 +233,19 @@ end
 
 --- What apply would do. Takes no lock, writes nothing.
 ---@return scw.Plan|nil, scw.Error|nil
-function methods:plan() return make_plan(self, false) end
+function methods:plan()
+  local made, err = make_plan(self, false)
+  if not made then return nil, errors.wrap(err, "cannot plan") end
+  return made
+end
 
 --- What destroy would do.
 ---@return scw.Plan|nil, scw.Error|nil
-function methods:destroy_plan() return make_plan(self, true) end
+function methods:destroy_plan()
+  local made, err = make_plan(self, true)
+  if not made then return nil, errors.wrap(err, "cannot plan") end
+  return made
+end
 
 -- Writing ---------------------------------------------------------------------------------------------------------------
 

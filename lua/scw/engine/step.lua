@@ -47,7 +47,7 @@ end
 
 --- Resolves the node again, now that everything it needs exists.
 local function settle_inputs(run, entry)
-  if entry.node.deferred or entry.needs_place then
+  if entry.node.deferred then
     local ok, err = decide.resolve(run, entry.node, entry)
     if not ok then return nil, err end
   end
@@ -135,8 +135,10 @@ local function create(run, entry)
   result, err = run.crud.create(run.client, entry.type, values, entry.place, function(id, first)
     entry.id = id
     if first and first.secrets then run.vault[entry.address] = first.secrets end
-    -- If this cannot be saved the log is broken and the run ends; the intent is durable and leads to the id.
-    save_now(run, { op = "created", address = entry.address, id = id, outputs = {} })
+    local ticket = run.store:write({ op = "created", address = entry.address, id = id, outputs = {} })
+    -- A long wait begins with the id on record. If that cannot be saved the log is broken and the run ends; the intent is
+    -- durable and leads to the id.
+    if entry.type.ready then run.store:commit(ticket) end
   end, call_options(run, entry))
   if not result and run.store.document.intents[entry.address] and not is_certain(err) then result, err = search(run, entry, err) end
   if not result then
@@ -166,6 +168,15 @@ end
 --- Brings what exists to what is wished for: changes it, or waits until an earlier creation or change is through.
 local function bring_up(run, entry, present, changes)
   local options = call_options(run, entry)
+  if present.status == "creating" and not is_local(entry) then
+    local result, err = run.crud.wait_ready(run.client, entry.type, present, options)
+    if not result and (err.kind ~= "failed" or #changes == 0) then return nil, err end -- a change may be the cure
+    if result then
+      entry.observed = result
+      changes = real_changes(decide.changes(entry, present, result))
+      if #changes == 0 then return result end
+    end
+  end
   if #changes > 0 then
     if present.status ~= "creating" and not is_local(entry) then
       run.store:write({ op = "patch", address = entry.address, fields = { status = "updating" } })

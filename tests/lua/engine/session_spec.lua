@@ -1,0 +1,124 @@
+local cloud = require "tests.lua.engine.cloud"
+local core = require "core"
+local errors = require "scw.errors"
+local lock = require "scw.state.lock"
+
+local function stack()
+  return cloud.stack(function(declare, output)
+    local net = declare("net", "main", { name = "n" })
+    declare("server", "app/web", { name = "s", network = net, image = "a" })
+    output("cidr", net.cidr)
+  end)
+end
+
+describe("a session", function()
+  it("refreshes: says what differs, records what is there, changes nothing", function()
+    local world = cloud.world()
+    world:apply(stack())
+    assert.same({ changes = {}, count = 2 }, assert(world:session(stack()):refresh()))
+    world.cloud.objects["server-2"].fields.image = "b"
+    world.cloud.objects["net-1"].outputs.cidr = "10.77"
+    local result = assert(world:session(stack()):refresh())
+    assert.equal(1, #result.changes)
+    assert.equal("app/server.web", result.changes[1].address)
+    assert.equal("changed", result.changes[1].action)
+    assert.same({ path = "image", field = "image", old = "a", new = "b" }, result.changes[1].changes[1])
+    assert.equal("10.77", world:state().resources["net.main"].outputs.cidr)
+    world.cloud.objects["server-2"] = nil
+    result = assert(world:session(stack()):refresh())
+    assert.equal("gone", result.changes[1].action)
+    assert.is_nil(world:state().resources["app/server.web"])
+    assert.equal(0, world.cloud:count("update") + world.cloud:count("delete"))
+  end)
+
+  it("keeps what it may not see", function()
+    local world = cloud.world()
+    world:apply(stack())
+    local refused = errors.new { code = "INFRA_003", kind = "denied", status = 403, message = "not allowed" }
+    world.cloud.fail = function() return refused end
+    local result = assert(world:session(stack()):refresh())
+    assert.equal("unreadable", result.changes[1].action)
+    assert.is_truthy(world:state().resources["net.main"])
+  end)
+
+  it("shows outputs, resources and the graph", function()
+    local world = cloud.world()
+    local opened = world:session(stack())
+    assert.same({}, assert(opened:outputs()))
+    world:apply(stack())
+    assert.same({ { name = "cidr", value = "10.1", secret = false } }, assert(opened:outputs()))
+    local resources = assert(opened:resources())
+    assert.equal("app/server.web", resources[1].address)
+    assert.same({ "net.main" }, { table.unpack(resources[1].dependencies) })
+    assert.equal("net-1", assert(opened:resource("net.main")).id)
+    local _, err = opened:resource("net.mian")
+    assert.match("net.main", err.hint)
+    local graph = assert(opened:graph())
+    assert.same({ { from = "app/server.web", to = "net.main" } }, graph.edges)
+    assert.equal("app", graph.nodes[1].module)
+  end)
+
+  it("waits for nobody: a held lock is an error that names the holder, and can be removed", function()
+    local world = cloud.world()
+    local held = assert(lock.acquire({ backend = world.backend, name = "test.state", command = "scwlua destroy", environment = {},
+      host = { name = "far", user = "bob", pid = 9 } }))
+    local opened = world:session(stack())
+    local made = assert(opened:plan()) -- planning takes no lock
+    local result, err = opened:apply(made)
+    assert.is_nil(result)
+    assert.equal("INFRA_008", err.code)
+    assert.match("bob on far", err.details[1])
+    assert(opened:unlock(held.facts.id))
+    assert(opened:apply(made))
+    assert.equal(2, world.cloud:size())
+  end)
+
+  it("fails with one error when the plan cannot be made, and leaves no lock", function()
+    local world = cloud.world()
+    world:apply(stack())
+    local down = errors.new { code = "INFRA_010", kind = "connect", message = "unreachable" }
+    world.cloud.fail = function(verb) return (verb == "list" or verb == "read") and down or nil end
+    local made, err = world:session(stack()):plan()
+    assert.is_nil(made)
+    assert.equal("INFRA_010", err.code)
+    assert.equal("released", lock.read(world.backend, "test.state").state)
+  end)
+
+  it("ends with an error when its task is cancelled while planning", function()
+    local world = cloud.world()
+    world:apply(stack())
+    world.cloud.delay_ms = 60000
+    local made, err
+    local task = core.spawn(function() made, err = world:session(stack()):plan() end)
+    core.sleep(20)
+    task:cancel()
+    task:join()
+    assert.is_nil(made)
+    assert.equal("cancelled", err.kind)
+  end)
+
+  it("works sealed as well, and not without the key", function()
+    local world = cloud.world({ key = assert(core.key({ raw = ("k"):rep(32) })) })
+    world:apply(stack())
+    assert.is_nil(world.backend.objects["test.state"].bytes:find("net.main", 1, true))
+    assert.same({}, cloud.actions(world:plan(stack())))
+    world.key = assert(core.key({ raw = ("x"):rep(32) }))
+    local made, err = world:session(stack()):plan()
+    assert.is_nil(made)
+    assert.equal("INFRA_011", err.code)
+  end)
+
+  it("records each deployment", function()
+    local world = cloud.world()
+    world:apply(stack())
+    world.cloud.fail = function(verb) return verb == "update" and { kind = "failed", message = "no" } or nil end
+    world.cloud.objects["server-2"].fields.image = "b"
+    world:apply(stack())
+    local deployments = world:state().deployments
+    assert.equal(2, #deployments)
+    assert.equal("done", deployments[1].result)
+    assert.same({ create = 2 }, deployments[1].planned)
+    assert.equal("failed", deployments[2].result)
+    assert.equal("me", deployments[2].who)
+  end)
+end)
