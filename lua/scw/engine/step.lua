@@ -89,17 +89,6 @@ local function create_local(run, entry, values)
   return true
 end
 
---- Nobody knows whether the creation took place: look for it now rather than in the next run.
-local function search(run, entry, failure)
-  local intent = run.store.document.intents[entry.address]
-  if not intent or failure.kind == "cancelled" then return nil, failure end
-  local id = adopt.find(run, run.store.document, intent)
-  if not id then return nil, failure end -- found nothing: the intent stays, a late creation is found by the next run
-  local ok, err = save_now(run, { op = "created", address = entry.address, id = id, outputs = {} })
-  if not ok then return nil, err end
-  return run.crud.wait_ready(run.client, entry.type, present_of(run, entry), call_options(run, entry))
-end
-
 local function is_certain(failure)
   if failure.uncertain then return false end
   if failure.status then return failure.status < 500 or failure.status == 501 end
@@ -118,6 +107,53 @@ local function note_failure(run, entry, failure)
   elseif run.store.document.intents[entry.address] and is_certain(failure) then
     run.store:write({ op = "abandon", address = entry.address })
   end
+end
+
+local function real_changes(changes)
+  local kept = {}
+  for _, change in ipairs(changes) do
+    if not change.option then kept[#kept + 1] = change end
+  end
+  return kept
+end
+
+--- Brings what exists to what is wished for: changes it, or waits until an earlier creation or change is through.
+local function bring_up(run, entry, present, changes)
+  local options = call_options(run, entry)
+  if present.status == "creating" and not is_local(entry) then
+    local result, err = run.crud.wait_ready(run.client, entry.type, present, options)
+    if not result and (err.kind ~= "failed" or #changes == 0) then return nil, err end -- a change may be the cure
+    if result then
+      entry.observed = result
+      changes = real_changes(decide.changes(entry, present, result))
+      if #changes == 0 then return result end
+    end
+  end
+  if #changes > 0 then
+    if present.status ~= "creating" and not is_local(entry) then
+      run.store:write({ op = "patch", address = entry.address, fields = { status = "updating" } })
+    end
+    local values, err = plain.changed(run, entry, changes)
+    if not values then return nil, err end
+    return run.crud.update(run.client, entry.type, present, values, changes, options)
+  end
+  if present.status ~= "ready" and not is_local(entry) then
+    return run.crud.wait_ready(run.client, entry.type, present, options)
+  end
+  return { id = present.id, fields = entry.observed and entry.observed.fields or present.inputs,
+    outputs = entry.observed and entry.observed.outputs or present.outputs, unchanged = true }
+end
+
+--- Nobody knows whether the creation took place: look for it now rather than in the next run.
+local function search(run, entry, failure)
+  local intent = run.store.document.intents[entry.address]
+  if not intent or failure.kind == "cancelled" then return nil, failure end
+  local id = adopt.find(run, run.store.document, intent)
+  if not id then return nil, failure end -- found nothing: the intent stays, a late creation is found by the next run
+  local ok, err = save_now(run, { op = "created", address = entry.address, id = id, outputs = {} })
+  if not ok then return nil, err end
+  entry.id = id
+  return bring_up(run, entry, present_of(run, entry), {}) -- what creation would have done afterwards is a change now
 end
 
 local function create(run, entry)
@@ -155,41 +191,6 @@ local function take_over(run, entry)
   local made = record.of(entry, "updating")
   made.id, made.inputs, made.outputs = entry.id, {}, entry.outputs
   return save_now(run, { op = "set", record = made })
-end
-
-local function real_changes(changes)
-  local kept = {}
-  for _, change in ipairs(changes) do
-    if not change.option then kept[#kept + 1] = change end
-  end
-  return kept
-end
-
---- Brings what exists to what is wished for: changes it, or waits until an earlier creation or change is through.
-local function bring_up(run, entry, present, changes)
-  local options = call_options(run, entry)
-  if present.status == "creating" and not is_local(entry) then
-    local result, err = run.crud.wait_ready(run.client, entry.type, present, options)
-    if not result and (err.kind ~= "failed" or #changes == 0) then return nil, err end -- a change may be the cure
-    if result then
-      entry.observed = result
-      changes = real_changes(decide.changes(entry, present, result))
-      if #changes == 0 then return result end
-    end
-  end
-  if #changes > 0 then
-    if present.status ~= "creating" and not is_local(entry) then
-      run.store:write({ op = "patch", address = entry.address, fields = { status = "updating" } })
-    end
-    local values, err = plain.changed(run, entry, changes)
-    if not values then return nil, err end
-    return run.crud.update(run.client, entry.type, present, values, changes, options)
-  end
-  if present.status ~= "ready" and not is_local(entry) then
-    return run.crud.wait_ready(run.client, entry.type, present, options)
-  end
-  return { id = present.id, fields = entry.observed and entry.observed.fields or present.inputs,
-    outputs = entry.observed and entry.observed.outputs or present.outputs, unchanged = true }
 end
 
 local function update(run, entry)

@@ -104,36 +104,43 @@ local function refused(self, details)
   })
 end
 
---- Tries the conditions that everything here rests on.
-local function probe(self, name)
-  local key = ("%s.probe-%s"):format(name, core.uuid())
-  local storage, bucket = self.storage, self.bucket
-  local function done(...)
-    storage:delete(bucket, key)
-    return ...
+--- A write whose condition does not hold has to be refused. One whose answer is lost says nothing: it is tried again.
+local function must_refuse(self, key, condition, what)
+  local landed, err
+  for attempt = 1, ATTEMPTS do
+    landed, err = self.storage:put(self.bucket, key, "two " .. key, condition)
+    if landed then return refused(self, what) end
+    if err.kind == "condition" or err.kind == "busy" then return true end
+    if not err.uncertain then break end
+    local slept, interrupted = core.sleep(PAUSE_MS * attempt)
+    if not slept then return nil, interrupted end
   end
-  local etag, err = storage:put(bucket, key, "one " .. key, { if_none_match = true })
+  return nil, errors.wrap(err, "cannot write to the bucket of the state")
+end
+
+local function try_conditions(self, key)
+  local etag, err = self:put(key, "one " .. key, { if_none_match = true })
   if not etag then
     if err.status == 501 then return refused(self, "it answers 501") end
     return nil, errors.wrap(err, "cannot write to the bucket of the state")
   end
-  local function must_fail(condition, what)
-    local landed, failure = storage:put(bucket, key, "two " .. key, condition)
-    if landed then return refused(self, what) end
-    if failure.kind == "condition" or failure.kind == "busy" then return true end
-    return nil, errors.wrap(failure, "cannot write to the bucket of the state")
-  end
   local ok
-  ok, err = must_fail({ if_none_match = true }, "If-None-Match is ignored")
-  if not ok then return done(nil, err) end
-  ok, err = must_fail({ if_match = ("0"):rep(32) }, "If-Match is ignored")
-  if not ok then return done(nil, err) end
-  local replaced, failure = storage:put(bucket, key, "three " .. key, { if_match = etag })
-  if not replaced and (failure.kind == "condition" or failure.status == 501) then
-    return done(refused(self, "If-Match refuses the ETag it gave"))
-  end
-  if not replaced then return done(nil, errors.wrap(failure, "cannot write to the bucket of the state")) end
-  return done(true)
+  ok, err = must_refuse(self, key, { if_none_match = true }, "If-None-Match is ignored")
+  if not ok then return nil, err end
+  ok, err = must_refuse(self, key, { if_match = ("0"):rep(32) }, "If-Match is ignored")
+  if not ok then return nil, err end
+  ok, err = self:put(key, "three " .. key, { if_match = etag })
+  if ok then return true end
+  if err.kind == "condition" or err.status == 501 then return refused(self, "If-Match refuses the ETag it gave") end
+  return nil, errors.wrap(err, "cannot write to the bucket of the state")
+end
+
+--- Tries the conditions that everything here rests on, and leaves nothing behind.
+local function probe(self, name)
+  local key = ("%s.probe-%s"):format(name, core.uuid())
+  local ok, err = try_conditions(self, key)
+  self.storage:delete(self.bucket, key)
+  return ok, err
 end
 
 --- Makes a missing bucket and tries whether it honours conditions. Called before the first write of a state.

@@ -194,10 +194,16 @@ describe("apply", function()
         return lost
       end
     end
-    local stack = cloud.stack(function(declare) declare("net", "main", { name = "n" }) end)
+    -- the service took the name, but not yet what is sent after the creation
+    world.cloud.before = function(verb)
+      if verb == "find" then world.cloud.objects["net-1"].fields.size = 1 end
+    end
+    local stack = cloud.stack(function(declare) declare("net", "main", { name = "n", size = 5 }) end)
     local result = world:apply(stack)
     assert.equal("", cloud.failures(result))
     assert.equal(1, world.cloud:size())
+    assert.equal(1, world.cloud:count("update"))
+    assert.equal(5, world.cloud.objects["net-1"].fields.size)
     assert.same({}, cloud.actions(world:plan(stack)))
   end)
 

@@ -98,6 +98,19 @@ describe("state objects in a bucket", function()
     assert.equal("theirs", made:get("lost/beaten"))
   end)
 
+  it("are tried in spite of lost answers, and the trial leaves nothing", function()
+    assert(backend():prepare("x"))
+    for losing = 1, 4 do
+      local made = s3.new({ bucket = "states", storage = faulty(function(calls, put, ...)
+        local etag, err = put(...)
+        if calls == losing then return nil, { kind = "timeout", message = "no answer", uncertain = true } end
+        return etag, err
+      end) })
+      assert(made:prepare("trial"))
+      assert.same({}, made:list("trial"))
+    end
+  end)
+
   it("are refused by a service that ignores conditions", function()
     assert(backend():prepare("x"))
     local made = s3.new({ bucket = "states", storage = faulty(function(_, put, bucket, key, bytes) return put(bucket, key, bytes) end) })
