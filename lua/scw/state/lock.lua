@@ -101,7 +101,7 @@ local function conflict(backend, name, facts)
   return errors.new({
     code = "INFRA_008", kind = "locked", message = "another deployment holds the state",
     details = { "holder: " .. describe(facts), "lock: " .. facts.id, "state: " .. backend:describe(name) },
-    hint = "wait until it ends; if it is certain that it died, remove its lock with `scwlua unlock`", lock = facts,
+    hint = ("wait until it ends; if it is certain that it died, remove %s"):format(backend:describe(lock.key(name))), lock = facts,
   })
 end
 
