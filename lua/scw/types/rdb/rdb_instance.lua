@@ -61,12 +61,12 @@ return schema.type {
 
   outputs = {
     status = schema.str { doc = "ready, disk_full, error, locked, or a passing state." },
-    ip = schema.str { wire = "endpoints[private_network].ip", otherwise = "endpoints[load_balancer].ip",
+    ip = schema.str { follows = { "endpoints" }, wire = "endpoints[private_network].ip", otherwise = "endpoints[load_balancer].ip",
       doc = "Private address, or the public one." },
-    port = schema.int { wire = "endpoints[private_network].port", otherwise = "endpoints[load_balancer].port",
+    port = schema.int { follows = { "endpoints" }, wire = "endpoints[private_network].port", otherwise = "endpoints[load_balancer].port",
       doc = "Port at `ip`." },
-    public_ip = schema.str { wire = "endpoints[load_balancer].ip", doc = "Public address, if it has one." },
-    public_port = schema.int { wire = "endpoints[load_balancer].port", doc = "Port at `public_ip`." },
+    public_ip = schema.str { follows = { "endpoints" }, wire = "endpoints[load_balancer].ip", doc = "Public address, if it has one." },
+    public_port = schema.int { follows = { "endpoints" }, wire = "endpoints[load_balancer].port", doc = "Port at `public_ip`." },
   },
 
   ready = {
