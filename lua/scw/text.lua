@@ -26,6 +26,13 @@ text.plan = {
   running = function(count, stack) return ("Comparing %d declarations of %s with Scaleway …"):format(count, stack) end,
 }
 
+text.unlock = {
+  holder = function(facts) return "The lock is held by " .. require("scw.state.lock").describe(facts) .. "." end,
+  question = "Free the state? Two deployments at once would stop each other. Only 'yes' goes on: ",
+  refused = "The lock stays.",
+  done = "The state is free.",
+}
+
 text.apply = {
   outputs = "Outputs",
   question = "Apply these changes? Only 'yes' goes on: ",

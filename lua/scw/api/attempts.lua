@@ -26,14 +26,14 @@ end
 ---@return table|scw.ApiError|nil response_or_error
 function attempts.run(options)
   local most = options.attempts or ATTEMPTS
+  local doubtful = false -- once an attempt may have acted, a later refusal does not say that nothing happened
   for attempt = 1, most do
     local answer, response, err = options.try()
     if not err then return answer, response end
     err.attempts = attempt
-    if uncertain(err) and not options.idempotent then
-      err.uncertain = true
-      return nil, err
-    end
+    doubtful = doubtful or uncertain(err)
+    err.uncertain = doubtful or nil
+    if doubtful and not options.idempotent then return nil, err end
     local delay = core.retry {
       attempt = attempt, attempts = most, status = err.status or 0, kind = err.kind, retry_after = err.retry_after,
       now = core.now(), random = math.random(),

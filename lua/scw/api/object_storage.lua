@@ -162,10 +162,23 @@ function methods:buckets()
   return names
 end
 
+--- When a bucket of the project was made, as the service tells it; nil when there is none of this name.
+---@param bucket string
+---@return string|nil timestamp, scw.ApiError|nil
+function methods:bucket_created(bucket)
+  local node, err = xml_of(self, { method = "GET" })
+  if not node then return nil, err end
+  for _, one in ipairs(child(node, "Buckets") or {}) do
+    if text(one, "Name") == bucket then return text(one, "CreationDate") or "" end
+  end
+  return nil
+end
+
 ---@param bucket string
 ---@param options? { acl: string|nil, object_lock: boolean|nil }
 ---@return true|nil, scw.ApiError|nil err kind `exists` when someone else has the name
 ---@return boolean existed it was ours already
+---@return boolean? doubtful an earlier attempt of this call may have made it
 function methods:create_bucket(bucket, options)
   options = options or {}
   local body = core.xml_encode {
@@ -180,7 +193,7 @@ function methods:create_bucket(bucket, options)
     },
   }
   if response then return true, nil, false end
-  if err.type == "BucketAlreadyOwnedByYou" then return true, nil, true end
+  if err.type == "BucketAlreadyOwnedByYou" then return true, nil, true, err.uncertain end
   return nil, err, false
 end
 

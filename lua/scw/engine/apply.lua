@@ -164,7 +164,10 @@ function walker:go()
     local saved, failure = self.run.store:checkpoint()
     if not saved then self.fatal = self.fatal or failure end
   end
-  if self.bug then error(type(self.bug) == "table" and (self.bug.traceback or self.bug.message) or self.bug, 0) end
+  if self.bug then
+    self.run.store:commit() -- what the other steps did is not lost with it
+    error(type(self.bug) == "table" and (self.bug.traceback or self.bug.message) or self.bug, 0)
+  end
   return {
     failures = self.failures, skipped = self.skipped_count, done = self.done, interrupted = self.interrupted or false,
     fatal = self.fatal or self.run.store.log.failure,

@@ -1,6 +1,8 @@
 --- One resource against its service: create, read, list, update, delete, find, fetch. Chooses the driver, keeps calls of one
 --- instance apart, and makes generated values. Everything it returns in `fields` and `outputs` is free of secrets; what a
 --- creation answered only once stands in `secrets`, in clear, for the caller to hand on and forget.
+local api_errors = require "scw.api.errors"
+local core = require "core"
 local deferred = require "scw.schema.deferred"
 local errors = require "scw.errors"
 local generate = require "scw.engine.generate"
@@ -43,6 +45,34 @@ local function options_of(record, given)
   return options
 end
 
+local function collect_secrets(field, value, found)
+  if type(value) == "string" then
+    if field.secret and value ~= "" then
+      found[#found + 1] = value
+      found[#found + 1] = core.base64(value)
+    end
+  elseif type(value) == "table" and not deferred.describe(value) then
+    for name, part in next, value do
+      local inner = field.fields and field.fields[name] or field.of
+      if field.secret then inner = field end
+      if inner then collect_secrets(inner, part, found) end
+    end
+  end
+end
+
+--- Options with the secrets among the values: services quote what they refuse, and no error may show them.
+local function hiding(object, values, given)
+  local found = {}
+  for name, value in next, values do
+    if object.fields[name] then collect_secrets(object.fields[name], value, found) end
+  end
+  table.sort(found, function(a, b) return #a > #b or #a == #b and a < b end) -- one may be part of another
+  local options = {}
+  for name, value in next, given or {} do options[name] = value end
+  options.secrets = found
+  return options
+end
+
 --- Key under which calls run one at a time; nil when they need not.
 local function serial_key(type, values, id)
   if not type.serial then return nil end
@@ -56,8 +86,9 @@ local function in_turn(client, type, values, id, run)
   return serial.run(client, key, run)
 end
 
---- Adds to a refusal which permissions the calls need.
-local function explained(type, result, err)
+--- Adds to a refusal which permissions the calls need, and takes secrets out of what a service says.
+local function explained(type, options, result, err)
+  if result == nil and errors.is(err) and options.secrets then api_errors.clean(err, options.secrets) end
   if result == nil and errors.is(err) and err.code == "INFRA_003" and not err.hint and #type.permissions.apply > 0 then
     err.hint = "the API key needs " .. table.concat(type.permissions.apply, ", ")
   end
@@ -106,11 +137,12 @@ end
 ---@return table? err
 function crud.create(client, type, values, place, on_created, options)
   local complete, made = with_generated(type, values)
-  return explained(type, in_turn(client, type, complete, nil, function()
+  local told = hiding(type, complete, options)
+  return explained(type, told, in_turn(client, type, complete, nil, function()
     local result, err = driver_of(type).create(client, type, complete, place, function(id, first)
       first.secrets = known_secrets(type, complete, made, first.secrets)
       if on_created then on_created(id, first) end
-    end, options or {})
+    end, told)
     if result then result.secrets = known_secrets(type, complete, made, result.secrets) end
     return result, err
   end))
@@ -170,8 +202,9 @@ end
 ---@return scw.engine.Result|nil
 ---@return table? err
 function crud.update(client, type, record, values, changes, options)
-  return explained(type, in_turn(client, type, values, record.id, function()
-    return driver_of(type).update(client, type, record, values, changes, options_of(record, options))
+  local told = hiding(type, values, options_of(record, options))
+  return explained(type, told, in_turn(client, type, values, record.id, function()
+    return driver_of(type).update(client, type, record, values, changes, told)
   end))
 end
 
@@ -183,7 +216,7 @@ end
 ---@return true|nil
 ---@return table? err
 function crud.delete(client, type, record, options)
-  return explained(type, in_turn(client, type, record.inputs or {}, record.id, function()
+  return explained(type, {}, in_turn(client, type, record.inputs or {}, record.id, function()
     return driver_of(type).delete(client, type, record, options_of(record, options))
   end))
 end
@@ -208,7 +241,7 @@ end
 ---@return string|nil value
 ---@return table? err
 function crud.fetch(client, type, record, output)
-  return explained(type, driver_of(type).fetch(client, type, record, output, options_of(record)))
+  return explained(type, {}, driver_of(type).fetch(client, type, record, output, options_of(record)))
 end
 
 --- Goes on waiting for a resource that was being made when the program ended.

@@ -162,20 +162,20 @@ local function put(container, names, value)
   return copy
 end
 
---- Ignored fields stay what they are: the inputs take over what is there.
-local function keep_ignored(entry, present, actual)
-  for _, path in ipairs(entry.node.options.ignore_changes or {}) do
-    if path == "*" then
-      entry.inputs = present.inputs
-      return
-    end
+--- Ignored fields stay what they are: the inputs take over what is there. Nothing is recorded yet of what is imported.
+local function keep_ignored(entry, recorded, actual)
+  local ignored = entry.node.options.ignore_changes
+  for _, path in ipairs(ignored) do
+    if path == "*" then ignored = entry.type.order end
+  end
+  for _, path in ipairs(ignored) do
     local names = steps_of(path)
     local value
     if fingerprint.is_secret(entry.type, names) or not actual then
-      value = reference.dig(present.inputs, names)
+      value = reference.dig(recorded, names)
     else
       value = reference.dig(actual, names)
-      if value == nil then value = reference.dig(present.inputs, names) end
+      if value == nil then value = reference.dig(recorded, names) end
     end
     entry.inputs = put(entry.inputs, names, value)
   end
@@ -201,7 +201,7 @@ end
 ---@return scw.schema.Change[]
 function decide.changes(entry, present, observed)
   local actual = observed and observed.fields or nil
-  if entry.node.options.ignore_changes and present.inputs then keep_ignored(entry, present, actual) end
+  if entry.node.options.ignore_changes and (present.inputs or actual) then keep_ignored(entry, present.inputs or {}, actual) end
   local changes = schema.diff(entry.type, entry.inputs, present.inputs, actual)
   place_changes(entry, present, changes)
   return changes
@@ -357,7 +357,10 @@ local function decide_present(context, entry, present, moved_from)
   if reason then
     mark_fresh(entry)
     entry.step = new_step(entry, "replace", changes, reason)
-    entry.step.order = (entry.node.options.create_before_destroy or entry.type.create_first) and "create_first" or "delete_first"
+    local retained = entry.node.options.retain_on_delete
+    local first = entry.node.options.create_before_destroy or entry.type.create_first or retained
+    entry.step.order = first and "create_first" or "delete_first"
+    if retained then entry.step.reason = reason .. "; retain_on_delete: the old one stays where it is" end
     check_replacement(context, entry, present)
   else
     mark_stale(entry, changes)

@@ -107,8 +107,8 @@ end
 local function deletion(context, facts, record, left_over)
   local address, observed = record.address, context.observed[record.address]
   local type = facts.catalogue.get(record.type)
-  local node = facts.destroy and facts.set.by_address[address] or nil
-  local options = left_over and {} or node and node.options or record.options or {}
+  local node = facts.destroy and not left_over and facts.set.by_address[address] or nil
+  local options = node and node.options or record.options or {}
   local former = record.dependencies
   if node then -- what is declared may know more than the last apply did
     former = table.move(node.needs, 1, #node.needs, #former + 1, { table.unpack(former) })
@@ -125,7 +125,7 @@ local function deletion(context, facts, record, left_over)
   if not type then
     decide.add_problem(context, entry, ("the state holds a %s, a type this program does not know"):format(record.type),
       "use the version of the program that made it")
-  elseif left_over then
+  elseif left_over and not options.retain_on_delete then
     step.reason = "left over from a replacement"
   elseif observed and observed.gone then
     step.action, step.reason = "forget", "it no longer exists"

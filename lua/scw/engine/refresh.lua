@@ -69,17 +69,14 @@ local function read_list(facts, job, observed)
   end
   local by_id = {}
   for _, result in ipairs(results) do by_id[result.id] = result end
+  local missing, by_reading = {}, type(job.type.api.read) == "table"
   for _, record in ipairs(job.records) do
     local found = by_id[record.id]
-    if found then
-      observed[record.address] = found
-    else -- a list may lag behind: only a read says that it is gone
-      local ok
-      ok, err = read_one(facts, { type = job.type, record = record }, observed)
-      if not ok then return nil, err end
-    end
+    if not found and by_reading then missing[#missing + 1] = { type = job.type, record = record } end
+    observed[record.address] = found or { gone = true }
   end
-  return true
+  -- A list may lag behind: only a read says that it is gone.
+  return parallel.map(missing, facts.parallel, function(one) return read_one(facts, one, observed) end)
 end
 
 --- Looks at every record.

@@ -400,6 +400,15 @@ function methods:refresh()
   end)
 end
 
+--- Who holds the lock with this id.
+---@param id string
+---@return scw.state.LockFacts|nil, scw.Error|nil
+function methods:lock(id)
+  local opened, err = store_of(self)
+  if not opened then return nil, err end
+  return lock.find(self.backend, self.name, id)
+end
+
 --- Frees the lock that somebody else left, named by its id.
 ---@param id string
 ---@return boolean|nil, scw.Error|nil

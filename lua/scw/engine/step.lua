@@ -2,6 +2,7 @@
 local core = require "core"
 local adopt = require "scw.engine.adopt"
 local decide = require "scw.engine.decide"
+local deferred = require "scw.schema.deferred"
 local errors = require "scw.errors"
 local lookup = require "scw.engine.lookup"
 local plain = require "scw.engine.plain"
@@ -95,13 +96,18 @@ local function is_certain(failure)
   return failure.sent == false
 end
 
-local PASSING = { cancelled = true, timeout = true, connect = true, tls = true }
+--- Says nothing about the resource: the wait for it goes on in the next run.
+local function is_passing(failure)
+  if failure.kind == "failed" then return false end
+  if not failure.status then return true end
+  return failure.status >= 500 or failure.status == 401 or failure.status == 403 or failure.status == 408 or failure.status == 429
+end
 
 --- What a failed creation leaves on record, by how far it got.
 local function note_failure(run, entry, failure)
   local present = present_of(run, entry)
   if present and present.id == entry.id and present.status == "creating" then
-    if not PASSING[failure.kind] then
+    if not is_passing(failure) then
       run.store:write({ op = "patch", address = entry.address, fields = { status = "tainted", reason = failure.message } })
     end
   elseif run.store.document.intents[entry.address] and is_certain(failure) then
@@ -117,6 +123,28 @@ local function real_changes(changes)
   return kept
 end
 
+--- The inputs that are certain while an update is under way: what nobody can read back is not, until the update is through.
+local function certain_inputs(type, inputs, changes)
+  local certain = inputs
+  for _, change in ipairs(changes) do
+    local field = type.fields[change.field]
+    if change.secret or field and field.wire.read == false and not field.local_only then
+      local key = field and field.kind == "map" and change.path:sub(#change.field + 2) or ""
+      local copy = {}
+      for name, value in next, certain do copy[name] = value end
+      local map = key ~= "" and copy[change.field]
+      if _G.type(map) == "table" and not deferred.describe(map) then
+        copy[change.field] = {}
+        for name, value in next, map do copy[change.field][name] = name ~= key and value or nil end
+      else
+        copy[change.field] = nil
+      end
+      certain = copy
+    end
+  end
+  return certain
+end
+
 --- Brings what exists to what is wished for: changes it, or waits until an earlier creation or change is through.
 local function bring_up(run, entry, present, changes)
   local options = call_options(run, entry)
@@ -130,8 +158,10 @@ local function bring_up(run, entry, present, changes)
     end
   end
   if #changes > 0 then
-    if present.status ~= "creating" and not is_local(entry) then
-      run.store:write({ op = "patch", address = entry.address, fields = { status = "updating" } })
+    if not is_local(entry) then
+      run.store:write({ op = "patch", address = entry.address, fields = {
+        status = present.status ~= "creating" and "updating" or nil, inputs = certain_inputs(entry.type, present.inputs, changes),
+      } })
     end
     local values, err = plain.changed(run, entry, changes)
     if not values then return nil, err end
@@ -147,9 +177,10 @@ end
 --- Nobody knows whether the creation took place: look for it now rather than in the next run.
 local function search(run, entry, failure)
   local intent = run.store.document.intents[entry.address]
-  if not intent or failure.kind == "cancelled" then return nil, failure end
+  if not intent or failure.kind == "cancelled" or adopt.is_contested(run, run.store.document, intent) then return nil, failure end
   local id = adopt.find(run, run.store.document, intent)
-  if not id then return nil, failure end -- found nothing: the intent stays, a late creation is found by the next run
+  -- Found nothing, or cannot tell: the intent stays, a late creation is found by the next run.
+  if not id or adopt.is_contested(run, run.store.document, intent) then return nil, failure end
   local ok, err = save_now(run, { op = "created", address = entry.address, id = id, outputs = {} })
   if not ok then return nil, err end
   entry.id = id
@@ -218,7 +249,7 @@ local function update(run, entry)
     if present_of(run, entry).status ~= "creating" and not is_local(entry) then
       run.store:write({ op = "patch", address = entry.address, fields = { status = present.status == "tainted" and "tainted" or "updating",
         reason = err.message } })
-    elseif not PASSING[err.kind] and not is_local(entry) then
+    elseif not is_passing(err) and not is_local(entry) then
       run.store:write({ op = "patch", address = entry.address, fields = { status = "tainted", reason = err.message } })
     end
     return nil, err
@@ -283,7 +314,8 @@ end
 function step.unmake(run, entry)
   local present, note = doomed(run, entry)
   if not present then return true end -- a local value that its replacement has overwritten
-  if entry.step.action ~= "forget" then
+  local retained = entry.step.action == "replace" and entry.node.options.retain_on_delete
+  if entry.step.action ~= "forget" and not retained then
     local ok, err = run.crud.delete(run.client, entry.type, present, call_options(run, entry))
     if not ok then return nil, err end
   end

@@ -53,25 +53,26 @@ local function make_witness(environment, id)
   return { path = path, held = held }
 end
 
-local function drop_witness(witness)
+--- `keep`: the file stays, unlocked, and says that its holder died.
+local function drop_witness(witness, keep)
   if not witness then return end
-  core.file_remove(witness.path)
+  if not keep then core.file_remove(witness.path) end
   witness.held:release()
 end
 
---- Did the holder die on this machine?
+--- The witness of a holder that died on this machine, locked; nil when it lives, or when nobody can tell.
 ---@param facts scw.state.LockFacts
 ---@param host { name: string }
-local function is_dead(facts, host)
-  if facts.host ~= host.name or not facts.witness or not core.file_stat(facts.witness) then return false end
+local function witness_of_dead(facts, host)
+  if facts.host ~= host.name or not facts.witness or not core.file_stat(facts.witness) then return nil end
   local held = core.file_lock(facts.witness)
-  if not held then return false end
-  core.file_remove(facts.witness)
-  held:release()
-  return true
+  return held and { path = facts.witness, held = held }
 end
 
-local function describe(facts)
+--- Who holds it, since when, and what for.
+---@param facts scw.state.LockFacts
+---@return string
+function lock.describe(facts)
   local line = ("%s on %s (process %s) since %s, running `%s`"):format(facts.who, facts.host, tostring(facts.pid), facts.created,
     facts.command)
   return facts.run and line .. " in " .. facts.run or line
@@ -100,9 +101,28 @@ end
 local function conflict(backend, name, facts)
   return errors.new({
     code = "INFRA_008", kind = "locked", message = "another deployment holds the state",
-    details = { "holder: " .. describe(facts), "lock: " .. facts.id, "state: " .. backend:describe(name) },
-    hint = ("wait until it ends; if it is certain that it died, remove %s"):format(backend:describe(lock.key(name))), lock = facts,
+    details = { "holder: " .. lock.describe(facts), "lock: " .. facts.id, "state: " .. backend:describe(name) },
+    hint = ("wait until it ends; if it is certain that it died, free the state with `%s unlock STACK %s`"):format(core.program, facts.id),
+    lock = facts,
   })
+end
+
+--- The body that says: free.
+local function released(facts)
+  local body = {}
+  for key, value in next, facts do body[key] = value end
+  body.state, body.released, body.witness = "released", timestamp(core.now()), nil
+  return assert(json.encode(body))
+end
+
+--- Nobody knows whether the lock was taken: if it was, it is given back. If that cannot be told, the witness tells the next run.
+local function give_up(backend, name, witness, body)
+  local present, etag = lock.read(backend, name)
+  local in_doubt = not present and etag ~= nil
+  if present and present.id == body.id and present.state == "held" then
+    in_doubt = not backend:put(lock.key(name), released(body), { if_match = etag })
+  end
+  drop_witness(witness, in_doubt)
 end
 
 ---@class scw.state.LockRequest
@@ -129,19 +149,22 @@ function lock.acquire(facts)
       drop_witness(witness)
       return nil, etag
     end
+    local dead
     if present and present.state == "held" then
-      if not is_dead(present, host) then
+      dead = witness_of_dead(present, host)
+      if not dead then
         drop_witness(witness)
         return nil, conflict(backend, name, present)
       end
-      warning = ("took over the lock of a run that died: %s"):format(describe(present))
+      warning = ("took over the lock of a run that died: %s"):format(lock.describe(present))
     end
     local taken, failure = backend:put(lock.key(name), bytes, present and { if_match = etag } or { if_none_match = true })
+    drop_witness(dead, not taken)
     if taken then
       return setmetatable({ backend = backend, name = name, etag = taken, facts = body, witness = witness, warning = warning }, metatable)
     end
     if failure.kind ~= "condition" then
-      drop_witness(witness)
+      give_up(backend, name, witness, body)
       return nil, errors.wrap(failure, "cannot lock the state at " .. backend:describe(name))
     end
   end
@@ -151,21 +174,13 @@ function lock.acquire(facts)
   })
 end
 
---- The body that says: free.
-local function released(facts)
-  local body = {}
-  for key, value in next, facts do body[key] = value end
-  body.state, body.released, body.witness = "released", timestamp(core.now()), nil
-  return assert(json.encode(body))
-end
-
 --- Gives the lock back. Twice is fine.
 ---@return boolean|nil released, scw.Error|nil
 function methods:release()
   if self.done then return true end
   self.done = true
   local etag, failure = self.backend:put(lock.key(self.name), released(self.facts), { if_match = self.etag })
-  drop_witness(self.witness)
+  drop_witness(self.witness, not etag and failure.kind ~= "condition")
   if etag then return true end
   if failure.kind == "condition" then
     return nil, errors.new({
@@ -175,23 +190,35 @@ function methods:release()
   return nil, errors.wrap(failure, "cannot release the lock of the state")
 end
 
---- Frees the lock of somebody else, named by its id.
+--- The lock that somebody holds, when it is the one with this id.
 ---@param backend scw.state.Backend
 ---@param name string
 ---@param id string
----@return boolean|nil, scw.Error|nil
-function lock.remove(backend, name, id)
+---@return scw.state.LockFacts|nil, scw.Error|string|nil etag or error
+function lock.find(backend, name, id)
   local facts, etag = lock.read(backend, name)
   if not facts then
     if etag then return nil, etag end
     return nil, errors.new({ code = "INFRA_004", kind = "not_found", message = "the state is not locked" })
   end
   if facts.state == "released" or facts.id ~= id then
+    local held = facts.state == "held"
     return nil, errors.new({
       code = "INFRA_004", kind = "not_found", message = ("the lock %s does not exist (any more)"):format(id),
-      hint = facts.state == "held" and ("the lock is now %s, held by %s"):format(facts.id, describe(facts)) or "the state is not locked",
+      hint = held and ("the lock is now %s, held by %s"):format(facts.id, lock.describe(facts)) or "the state is not locked",
     })
   end
+  return facts, etag
+end
+
+--- Frees the lock of somebody else, named by its id.
+---@param backend scw.state.Backend
+---@param name string
+---@param id string
+---@return boolean|nil, scw.Error|nil
+function lock.remove(backend, name, id)
+  local facts, etag = lock.find(backend, name, id)
+  if not facts then return nil, etag end
   local done, failure = backend:put(lock.key(name), released(facts), { if_match = etag })
   if done then return true end
   return nil, errors.wrap(failure, "cannot remove the lock")

@@ -82,17 +82,30 @@ local function write_all(self)
   self.changed:set()
 end
 
+---@param self scw.state.Log
+local function start_writing(self)
+  if self.writing or self.failure or #self.pending == 0 then return end
+  self.writing = true
+  core.spawn(write_all, self)
+end
+
 --- Notes an entry and gives its place in the queue. Does not wait.
 ---@param entry table
 ---@return integer ticket for `commit`
 function methods:append(entry)
   self.pending[#self.pending + 1] = entry
   self.appended = self.appended + 1
-  if not self.writing and not self.failure then
-    self.writing = true
-    core.spawn(write_all, self)
-  end
+  start_writing(self)
   return self.appended
+end
+
+--- Goes on after a failure: a snapshot took in everything up to `durable`, and spent the numbers up to `number`.
+---@param number integer
+---@param durable integer
+function methods:resume(number, durable)
+  self.number, self.durable, self.failure = math.max(self.number, number), math.max(self.durable, durable), nil
+  start_writing(self)
+  self.changed:set()
 end
 
 --- Waits until the entry (or everything so far) is durable.

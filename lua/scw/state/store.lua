@@ -234,10 +234,11 @@ function methods:fold()
     local bytes = self.codec:encode(model.pack(next_document), { kind = "snapshot" })
     return nil, conflict(self, log_failure.message, bytes and rescue(self, bytes, next_document.serial))
   end
+  if log_failure then self.log.pending = {} end -- what waits is in the snapshot: a second time it would not fit
   local ok, err = write_snapshot(self, next_document)
   if not ok then return nil, err end
   self.document.serial, self.document.folded = next_document.serial, folded
-  self.log.number, self.log.failure = math.max(self.log.number, folded), nil
+  self.log:resume(folded, upto)
   self.last, self.folded_entries, self.folded_bytes = self.log.number, upto, self.log.bytes
   local numbers = segment_numbers(self)
   if numbers then remove_segments(self, numbers, folded) end

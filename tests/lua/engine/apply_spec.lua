@@ -169,6 +169,81 @@ describe("apply", function()
     assert.equal(1, world.cloud:size())
   end)
 
+  it("does not hold an outage during the wait against the resource", function()
+    for _, status in ipairs({ 503, 403, 429 }) do
+      local world = cloud.world()
+      local failing = errors.new { code = "INFRA_010", kind = "io", message = "unavailable", status = status }
+      world.cloud.fail = function(verb) return verb == "ready" and failing or nil end
+      local stack = cloud.stack(function(declare) declare("net", "main", { name = "n" }) end)
+      assert.equal(1, #world:apply(stack).failures)
+      world.cloud.fail = function() end
+      assert.same({ "update net.main" }, cloud.actions(world:plan(stack)))
+      assert.equal("", cloud.failures(world:apply(stack)))
+      assert.equal(1, world.cloud:count("create"))
+      assert.equal(0, world.cloud:count("delete"))
+    end
+  end)
+
+  it("gives each creation whose reply was lost its own resource, whatever they are called", function()
+    local world = cloud.world()
+    local lost = errors.new { code = "INFRA_010", kind = "io", message = "no answer" }
+    lost.uncertain, lost.landed = true, true
+    world.cloud.fail = function(verb) return verb == "create" and lost or nil end
+    world.cloud.delay_ms = 2
+    local stack = cloud.stack(function(declare)
+      for index = 1, 6 do declare("net", "n" .. index, { name = "same" }) end
+    end)
+    assert.equal(6, #world:apply(stack).failures) -- nobody can tell them apart while others are open
+    world.cloud.fail = function() end
+    local result, made = world:apply(stack)
+    assert.equal("", cloud.failures(result))
+    assert.equal(6, made.summary.adopt)
+    assert.equal(6, world.cloud:size())
+    local ids = {}
+    for _, record in pairs(world:state().resources) do ids[record.id] = true end
+    for id in pairs(world.cloud.objects) do assert.is_true(ids[id]) end
+    assert.same({}, cloud.actions(world:plan(stack)))
+  end)
+
+  it("sends a secret again when nobody knows whether an update took it", function()
+    local world = cloud.world()
+    local function stack(password)
+      return cloud.stack(function(declare)
+        declare("server", "web", { name = "web", password = password, secrets = { A = password, B = "b" } })
+      end)
+    end
+    world:apply(stack("first"))
+    local lost = errors.new { code = "INFRA_010", kind = "io", message = "no answer" }
+    world.cloud.before = function(verb, _, values)
+      if verb ~= "update" then return end
+      local _, object = next(world.cloud.objects)
+      object.fields.password, object.fields.secrets.A = values.password, values.secrets.A
+    end
+    world.cloud.fail = function(verb) return verb == "update" and lost or nil end
+    assert.equal(1, #world:apply(stack("second")).failures)
+    world.cloud.before, world.cloud.fail = function() end, function() end
+    assert.equal("", cloud.failures(world:apply(stack("first"))))
+    local _, object = next(world.cloud.objects)
+    assert.equal("first", object.fields.password)
+    assert.same({ A = "first", B = "b" }, object.fields.secrets)
+    assert.same({}, cloud.actions(world:plan(stack("first"))))
+  end)
+
+  it("leaves the old one where it is when what is retained is replaced", function()
+    local world = cloud.world()
+    local function stack(kind)
+      return cloud.stack(function(declare) declare("net", "main", { name = "n", kind = kind }, { retain_on_delete = true }) end)
+    end
+    world:apply(stack("slow"))
+    local result, made = world:apply(stack("fast"))
+    assert.equal("", cloud.failures(result))
+    assert.equal("create_first", made.steps[1].order)
+    assert.match("the old one stays", made.steps[1].reason)
+    assert.equal(0, world.cloud:count("delete"))
+    assert.equal(2, world.cloud:size())
+    assert.is_nil(world:state().resources["net.main"].deposed)
+  end)
+
   it("goes on waiting when the wait was what failed", function()
     local world = cloud.world()
     local failing = errors.new { code = "INFRA_006", kind = "timeout", message = "still not ready" }

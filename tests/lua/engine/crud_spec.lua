@@ -131,6 +131,37 @@ describe("crud", function()
     assert.is_nil(crud.find(client, namespace, copy(values, { name = "b" }), PLACE))
   end)
 
+  it("finds what these very values can have made: nothing that would have to be replaced, the nearest of several", function()
+    local network = catalogue.get "private_network"
+    local path = "/vpc/v2/regions/fr-par/private-networks"
+    local function raw_network(id, subnet, tags)
+      return { id = id, name = "n", vpc_id = "v1", tags = tags, subnets = { { subnet = subnet }, { subnet = "fd00::/64" } },
+        created_at = "2026-01-01T00:00:00Z", project_id = PLACE.project, region = "fr-par", default_route_propagation_enabled = false }
+    end
+    local client = scripted { ["GET " .. path] = { { private_networks = {
+      raw_network("p1", "10.1.0.0/22", { "mine" }), raw_network("p2", "10.2.0.0/22", {}), raw_network("p3", "10.2.0.0/22", { "mine" }),
+    } } } }
+    local wanted = schema.defaults(network, { name = "n", vpc = "v1", subnets = { "10.2.0.0/22" }, tags = { "mine" } })
+    assert.are.equal("p3", crud.find(client, network, wanted, PLACE))
+    assert.are.equal("p2", crud.find(client, network, wanted, PLACE, { except = { p3 = true } }))
+    assert.is_nil(crud.find(client, network, wanted, PLACE, { except = { p2 = true, p3 = true } }))
+    assert.is_nil(crud.find(client, network, wanted, PLACE, { since = 1800000000 }))
+  end)
+
+  it("shows no secret that a service quotes", function()
+    local function quoting(status)
+      return scripted {
+        ["POST " .. base] = { { status, "invalid_arguments", "not valid: hunter2, " .. core.base64("hunter2") } },
+        ["PATCH " .. base .. "/n1"] = { { status, "invalid_arguments", "not valid: hunter2" } },
+      }
+    end
+    local _, err = crud.create(quoting(400), namespace, values, PLACE)
+    assert.are.equal("not valid: ***, ***", err.message)
+    local changes = { { path = "secret_environment_variables.TOKEN", field = "secret_environment_variables" } }
+    _, err = crud.update(quoting(400), namespace, { id = "n1", place = PLACE, inputs = values }, values, changes)
+    assert.are.equal("not valid: ***", err.message)
+  end)
+
   it("lists once for all resources of a place", function()
     local client = scripted { ["GET " .. base] = { { namespaces = { raw, copy(raw, { id = "n2" }) } } } }
     local scope = crud.list_scope(namespace, { id = "n1", place = PLACE, inputs = values })

@@ -120,6 +120,8 @@ describe("plan", function()
     assert.equal(7, world.cloud.objects["net-1"].fields.size)
     assert.equal("m", world.cloud.objects["net-1"].fields.name)
     assert.same({}, cloud.actions(world:plan(one("net", { name = "x", size = 2 }, { ignore_changes = { "*" } }))))
+    for _, object in pairs(world.cloud.objects) do object.fields.size = 9 end -- what somebody else changed stays as well
+    assert.same({}, cloud.actions(world:plan(one("net", { name = "x", size = 2 }, { ignore_changes = { "*" } }))))
   end)
 
   it("replaces when a value of replace_on changes", function()
@@ -196,6 +198,16 @@ describe("plan", function()
     assert.equal(5, world.cloud.objects["net-x"].fields.size)
     assert.equal("10.9", world:state().resources["value.v"].inputs.input)
     assert.same({}, cloud.actions(world:plan(stack(5))))
+    local ignoring = one("net", { name = "n", size = 7, kind = "other" }, {
+      import = "fr-par/net-x", ignore_changes = { "size", "kind" },
+    })
+    local another = cloud.world()
+    another.cloud.objects["net-x"] = {
+      id = "net-x", type = "net", fields = { name = "n", size = 1, kind = "slow", tags = {} }, outputs = {},
+    }
+    another:apply(ignoring)
+    assert.equal(0, another.cloud:count("update"))
+    assert.same({}, cloud.actions(another:plan(ignoring)))
     local _, err = cloud.world():session(one("net", { name = "n" }, { import = "missing" })):plan()
     assert.match("there is no net with the id missing to import", err.message)
   end)

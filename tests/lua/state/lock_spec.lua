@@ -18,7 +18,7 @@ describe("the lock of a state", function()
     assert.equal("INFRA_008", err.code)
     assert.match("^holder: ann on box %(process 42%) since %d%d%d%d%-.*, running `scwlua apply`$", err.details[1])
     assert.equal("lock: " .. held.facts.id, err.details[2])
-    assert.match("remove memory:shop.state.lock", err.hint)
+    assert.match("scwlua unlock STACK " .. held.facts.id, err.hint, 1, true)
     assert(held:release())
     assert(held:release())
     assert.is_truthy(acquire(backend))
@@ -82,6 +82,31 @@ describe("the lock of a state", function()
       local second = assert(acquire(backend, environment))
       assert.match("took over the lock of a run that died: ann on box", second.warning)
       assert(second:release())
+      assert.same({}, require("core").file_list(root .. "/scwlua/locks"))
+    end)
+
+    it("passes on although it could not be given back", function()
+      local backend, environment = memory.new(), { XDG_RUNTIME_DIR = root }
+      local held = assert(acquire(backend, environment))
+      backend.on_put = function() return { kind = "timeout", message = "no answer" } end
+      assert.is_nil((held:release()))
+      local _, err = acquire(backend, environment) -- cannot write either, and leaves the trace of the dead one
+      assert.match("cannot lock", err.message)
+      backend.on_put = function() end
+      local second = assert(acquire(backend, environment))
+      assert.match("took over", second.warning)
+      assert(second:release())
+    end)
+
+    it("is given back when nobody knew whether it was taken", function()
+      local backend, environment, lost = memory.new(), { XDG_RUNTIME_DIR = root }, true
+      backend.on_put = function()
+        if not lost then return nil end
+        lost = false
+        return { kind = "timeout", message = "no answer", landed = true }
+      end
+      assert.is_nil((acquire(backend, environment)))
+      assert.equal("released", lock.read(backend, "shop.state").state)
       assert.same({}, require("core").file_list(root .. "/scwlua/locks"))
     end)
   end)

@@ -5,7 +5,6 @@ local difference = require "scw.schema.difference"
 local encoding = require "scw.schema.encoding"
 local equal = require "scw.schema.equal"
 local errors = require "scw.errors"
-local normal = require "scw.schema.normal"
 local wait = require "scw.engine.wait"
 local wire = require "scw.schema.wire"
 
@@ -344,7 +343,17 @@ local function made_since(type, element, since)
   local created = element.created_at
   if not since then return true end
   if _G.type(created) ~= "string" then return not type.ambiguous end
-  return normal.timestamp(created) >= os.date("!%Y-%m-%dT%H:%M:%SZ", math.floor(since))
+  return calls.made_since(created, since)
+end
+
+--- How many declared fields an existing resource shows otherwise; nil when it cannot be what these values made, because one of
+--- them could never be changed.
+local function distance(type, values, element, scope)
+  local changes = difference.changes(type, values, nil, wire.read(type, element, scope).fields)
+  for _, change in ipairs(changes) do
+    if change.replace and change.old ~= nil then return nil end -- what a list leaves out says nothing
+  end
+  return #changes
 end
 
 function driver.find(client, type, values, place, options)
@@ -357,15 +366,17 @@ function driver.find(client, type, values, place, options)
   local elements, err = calls.pages(client, type.api.list, scope, options)
   if not elements then return calls.absent(err) end
   if type.api.read == "whole" then return #elements > 0 and wire.id(type, {}, scope) or nil end
+  local nearest, found
   for _, element in ipairs(elements) do
     local foreign = element.managed == true and type.managed ~= "ordinary"
     local ours = not foreign and not wire.is_gone(type, element) and is_it(type, element, scope)
     if ours and made_since(type, element, options.since) then
       local id = wire.id(type, element, scope)
-      if not (options.except and options.except[id]) then return id end
+      local away = not (options.except and options.except[id]) and distance(type, values, element, scope)
+      if away and (not nearest or away < nearest) then nearest, found = away, id end
     end
   end
-  return nil
+  return found
 end
 
 function driver.fetch(client, type, record, output, options)

@@ -1,5 +1,6 @@
 --- A bucket and its sub-resources, field by field.
 local bucket_parts = require "scw.engine.driver.bucket_parts"
+local calls = require "scw.engine.driver.calls"
 local complete = require "scw.schema.complete"
 local core = require "core"
 local errors = require "scw.errors"
@@ -65,19 +66,25 @@ local function read_all(storage, type_object, name, inputs)
   return { id = name, fields = complete.fields(type_object, fields), outputs = outputs_of(storage, name) }
 end
 
+--- `doubtful`: a lost attempt of this very creation may have made it.
+local function exists(name, options, doubtful)
+  return errors.new { code = "INFRA_005", kind = "exists", status = 409, uncertain = doubtful or nil, address = options.address,
+    message = ("the bucket %s exists already in this project"):format(name), hint = "import it, or choose another name" }
+end
+
 function bucket.create(storage, type_object, values, on_created, options)
   local name = values.name
-  local ok, err, existed = storage:create_bucket(name, { object_lock = values.object_lock ~= nil or nil })
+  local present, unknown = storage:head_bucket(name) -- making one that is ours already may succeed without a word
+  if not present and unknown.kind ~= "not_found" and unknown.kind ~= "denied" then return nil, unknown end
+  if present then return nil, exists(name, options) end
+  local ok, err, existed, doubtful = storage:create_bucket(name, { object_lock = values.object_lock ~= nil or nil })
   if not ok then
     if err.type == "BucketAlreadyExists" or err.status == 409 then
       err.hint = "bucket names are unique in the world: choose another one"
     end
     return nil, err
   end
-  if existed then
-    return nil, errors.new { code = "INFRA_005", kind = "exists", address = options.address,
-      message = ("the bucket %s exists already in this project"):format(name), hint = "import it, or choose another name" }
-  end
+  if existed then return nil, exists(name, options, doubtful) end
   on_created(name, { id = name, fields = {}, outputs = outputs_of(storage, name) })
   for _, part in ipairs(bucket_parts.all) do
     local value = values[part.field]
@@ -131,12 +138,11 @@ function bucket.delete(storage, _, record, options)
   return nil, err
 end
 
-function bucket.find(storage, values)
-  local found, err = storage:head_bucket(values.name)
-  if found then return values.name end
-  if err.status == 404 then return nil end
-  return nil, err
+function bucket.find(storage, values, options)
+  local created, err = storage:bucket_created(values.name)
+  if not created then return nil, err end
+  if options.since and not calls.made_since(created, options.since) then return nil end
+  return values.name
 end
-
 
 return bucket

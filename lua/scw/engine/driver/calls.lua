@@ -1,6 +1,7 @@
 --- Calls with the patience they need: which refusals settle by themselves, which mean "gone".
 local core = require "core"
 local errors = require "scw.errors"
+local normal = require "scw.schema.normal"
 local wait = require "scw.engine.wait"
 local wire = require "scw.schema.wire"
 
@@ -12,6 +13,14 @@ local FIRST_MS, LONGEST_MS = 1000, 10000
 ---@return boolean
 function calls.is_absent(err)
   return err ~= nil and (err.status == 404 or err.status == 410)
+end
+
+--- Whether the service's time of a creation is not before `since`, in epoch seconds.
+---@param created string
+---@param since number
+---@return boolean
+function calls.made_since(created, since)
+  return created ~= "" and normal.timestamp(created) >= os.date("!%Y-%m-%dT%H:%M:%SZ", math.floor(since))
 end
 
 --- nil for "gone", nil and the error otherwise.
@@ -60,6 +69,7 @@ local function send(client, call, scope, body, options)
   return client:call {
     method = call.method, path = wire.path(call.path, scope), query = query, body = body,
     idempotent = call.method ~= "POST", address = options.address,
+    secrets = options.secrets,
   }
 end
 

@@ -33,8 +33,8 @@ function driver.delete(client, type, record, options)
   return kind_of(type).delete(storage_of(client, record.place or {}), type, record, options)
 end
 
-function driver.find(client, type, values, place)
-  return kind_of(type).find(storage_of(client, place), values)
+function driver.find(client, type, values, place, options)
+  return kind_of(type).find(storage_of(client, place), values, options)
 end
 
 function driver.fetch() return nil end

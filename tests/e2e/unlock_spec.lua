@@ -1,0 +1,47 @@
+local core = require "core"
+local json = require "scw.json"
+local program = require "tests.e2e.program"
+
+local STACK = [[
+local scw = require "scw"
+return scw.stack {
+  name = "locked", state = scw.file { path = "locked.state" },
+  build = function(stack) stack:value("v", { input = 1 }) end,
+}
+]]
+
+describe("the lock of somebody whose machine was lost", function()
+  local directory
+  setup(function()
+    directory = program.directory()
+    assert(core.file_write(directory .. "/stack.lua", STACK))
+    assert(core.file_write(directory .. "/locked.state.lock", json.encode {
+      id = "11111111-2222-3333-4444-555555555555", state = "held", who = "ann", host = "a lost runner", pid = 7, command = "scwlua apply",
+      created = "2026-01-02T03:04:05Z",
+    }))
+  end)
+  teardown(function() program.remove(directory) end)
+
+  local function run(...)
+    return program.run({ ... }, { directory = directory, environment = { SCWLUA_STATE_PASSPHRASE = "four words of it" } })
+  end
+
+  it("is explained, and freed by the command that the explanation names", function()
+    local result = run("apply", "--yes", "stack.lua")
+    assert.are.equal(1, result.status)
+    assert.matches("holder: ann on a lost runner", result.stderr)
+    local id = assert(result.stderr:match("scwlua unlock%s+STACK%s+([%x-]+)"))
+    result = run("unlock", "stack.lua", "another")
+    assert.are.equal(1, result.status)
+    assert.matches("the lock is now " .. id:gsub("%-", "%%-"), (result.stderr:gsub("%s+", " ")))
+    result = run("unlock", "stack.lua", id)
+    assert.are.equal(1, result.status)
+    assert.matches("%-%-yes", result.stderr)
+    result = run("unlock", "--yes", "stack.lua", id)
+    assert.are.equal("", result.stderr)
+    assert.are.equal(0, result.status)
+    assert.matches("ann on a lost runner", result.stdout)
+    assert.are.equal(0, run("apply", "--yes", "stack.lua").status)
+    assert.matches("the state is not locked", run("unlock", "--yes", "stack.lua", id).stderr)
+  end)
+end)
