@@ -20,27 +20,27 @@ end
 
 local function owners(self, call, values, parent)
   if self.owner == "none" then return nil end
-  local from = parent and parent.body or call.body
-  local project = parent and parent.project_id or from.project_id
+  local from, names = parent and parent.body or call.body, self.names
+  local project = parent and parent.project_id or from[names.project_id]
   if self.owner == "parent" then return project end
   if self.owner ~= "organization" then
     if project == nil or project == json.null or project == "" then project = self.emulator.project_id end
     if not model.is_uuid(project) then
-      answer.refuse(answer.invalid_argument("project_id", "format", "must be a valid UUID"))
+      answer.refuse(answer.invalid_argument(names.project_id, "format", "must be a valid UUID"))
     end
-    values.project_id = project
+    values[names.project_id] = project
   end
   if self.owner == "bare" then return project end
-  local organization = from.organization_id
+  local organization = from[names.organization_id]
   if type(organization) ~= "string" or organization == "" then
     organization = self.emulator:organization_of(project)
   end
-  values.organization_id = organization
+  values[names.organization_id] = organization
   return project
 end
 
 local function scope_of(self, body)
-  return body[self.within or "project_id"]
+  return body[self.within or self.names.project_id]
 end
 
 local function merge(target, source)
@@ -71,9 +71,9 @@ function calls.create(self, call)
   model.complete(self.fields, values)
   local extra = type(self.body) == "function" and self.body(call, values) or model.copy(self.body or {})
   merge(values, extra)
-  local now = self.emulator.clock:timestamp()
-  values.created_at, values.updated_at = values.created_at or now, values.updated_at or now
-  if self.untimed then values.created_at, values.updated_at = nil, nil end
+  local now, created_at, updated_at = self:timestamp(), self.names.created_at, self.names.updated_at
+  values[created_at], values[updated_at] = values[created_at] or now, values[updated_at] or now
+  if self.untimed then values[created_at], values[updated_at] = nil, nil end
   local record = { id = values[self.id] or core.uuid(), body = values, place = place, project_id = project }
   values[self.id] = record.id
   self.collection:put(record)
@@ -81,7 +81,7 @@ function calls.create(self, call)
   local own = self.hooks.created and self.hooks.created(call, record)
   self.collection:put(record)
   if answer.is(own) then return own end
-  return answer.reply(200, self:show(call, record))
+  return self:answer(call, 201, record)
 end
 
 --- Is a record where the path of the call says? Bodies that do not tell their place are everywhere.
@@ -135,6 +135,7 @@ function calls.list(self, call)
   local page, total = listing.cut(selection(self, call, scope), call.query, self.page_size)
   local shown = {}
   for index, record in ipairs(page) do shown[index] = self:show(call, record) end
+  if self.wrapped then return answer.reply(200, { [self.list] = json.array(shown) }, { ["x-total-count"] = tostring(total) }) end
   return answer.reply(200, { [self.list] = json.array(shown), total_count = total })
 end
 
@@ -149,7 +150,7 @@ end
 
 ---@param self scw.emulator.Resource
 function calls.read(self, call)
-  return answer.reply(200, self:show(call, calls.find(self, call)))
+  return self:answer(call, 200, calls.find(self, call))
 end
 
 ---@param self scw.emulator.Resource
@@ -162,12 +163,12 @@ function calls.update(self, call)
   for name, value in next, record.body do before[name] = value end
   if self.hooks.patching then self.hooks.patching(call, record, values) end
   for name, value in next, values do record.body[name] = value end
-  record.body.updated_at = self.untimed and record.body.updated_at or self.emulator.clock:timestamp()
+  if not self.untimed then record.body[self.names.updated_at] = self:timestamp() end
   if not self.hooks.passes or self.hooks.passes(record, values) then self:begin(record, "updating") end
   local own = self.hooks.patched and self.hooks.patched(call, record, values, before)
   self.collection:put(record)
   if answer.is(own) then return own end
-  return answer.reply(200, self:show(call, record))
+  return self:answer(call, 200, record)
 end
 
 local function mark_children(self, record)
@@ -207,7 +208,7 @@ function calls.delete(self, call)
     if answer.is(own) then return own end
   end
   if self.status and self.status.deleting then
-    record.body.updated_at = self.untimed and record.body.updated_at or self.emulator.clock:timestamp()
+    if not self.untimed then record.body[self.names.updated_at] = self:timestamp() end
     self:begin(record, "deleting")
     mark_children(self, record)
     return answer.reply(200, self:show(call, record))

@@ -130,6 +130,8 @@ end
 
 local function body_of(request)
   if request.body == "" then return {} end
+  local kind = request.headers["content-type"] or ""
+  if kind:find "^text/plain" then return {} end -- its handler takes the text itself
   local body = json.decode(request.body)
   if type(body) ~= "table" then return nil, answer.invalid_argument("body", "format", "is not a JSON object") end
   return body
@@ -162,7 +164,7 @@ function methods:handle(request)
   local body, refused = body_of(request)
   if not body then return refused end
   local call = {
-    emulator = self, method = request.method, parameters = parameters, body = body, key = key,
+    emulator = self, method = request.method, parameters = parameters, body = body, text = request.body, key = key,
     query = router.query(request.query or ""), route = route,
   }
   local ok, reply = xpcall(route.handler, traced, call)
@@ -234,7 +236,9 @@ end
 local function send(request, reply)
   local headers = { ["x-request-id"] = core.uuid(), server = "Scaleway API Gateway (emulator)" }
   local body = ""
-  if reply.body then
+  if type(reply.body) == "string" then
+    headers["content-type"], body = "text/plain", reply.body
+  elseif reply.body then
     headers["content-type"] = "application/json"
     body = assert(json.encode(reply.body))
   end

@@ -5,7 +5,8 @@ local json = require "scw.json"
 local listing = {}
 
 local PAGE_SIZE, MAX_PAGE_SIZE = 20, 100
-local NOT_FILTERS = { page = true, page_size = true, order_by = true, organization_id = true, with_details = true }
+local PAGES = { page = true, page_size = true, per_page = true }
+local NOT_FILTERS = { order_by = true, organization_id = true, with_details = true }
 
 local function number_of(query, name, default, max)
   local text = query[name]
@@ -40,7 +41,7 @@ end
 --- A filter by the name of a query parameter; nil when it filters nothing.
 local function filter_of(name, value, own)
   if own[name] then return function(record) return own[name](record, value) end end
-  if own[name] == false or NOT_FILTERS[name] or value == "" then return nil end
+  if own[name] == false or PAGES[name] or NOT_FILTERS[name] or value == "" then return nil end
   if name == "name" then
     return function(record) return tostring(record.body.name or ""):find(value, 1, true) ~= nil end
   end
@@ -95,7 +96,7 @@ function listing.key(query)
   for name in next, query do names[#names + 1] = name end
   table.sort(names)
   for _, name in ipairs(names) do
-    if name ~= "page" and name ~= "page_size" then
+    if not PAGES[name] then
       parts[#parts + 1] = name .. "=" .. table.concat(as_list(query[name]), ",")
     end
   end
@@ -123,7 +124,7 @@ end
 ---@return scw.emulator.Record[] page
 ---@return integer total
 function listing.cut(found, query, default_size)
-  local size = number_of(query, "page_size", default_size or PAGE_SIZE, MAX_PAGE_SIZE)
+  local size = number_of(query, query.per_page and "per_page" or "page_size", default_size or PAGE_SIZE, MAX_PAGE_SIZE)
   local first = (number_of(query, "page", 1, math.maxinteger // MAX_PAGE_SIZE) - 1) * size
   return table.move(found, first + 1, math.min(first + size, #found), 1, {}), #found
 end

@@ -14,6 +14,8 @@
 ---   unique     { fields }: 409 already_exists when another one in the same scope (`within`: a field, default the
 ---              project and region) has the same
 ---   placeless  answers do not show the region or zone
+---   wrapped    name of the object in answers, as the oldest services have it: {"server": {…}}, creation answered with 201,
+---              pages by `per_page` with the total in a header, `project`, `creation_date` and the like for names
 ---   uses       { private_network = function(record, id, emulator) -> boolean }: a record that uses another keeps it from
 ---              being deleted (412)
 ---   status     { creating = {"creating", 5}, updating = {"updating", 5}, deleting = {"deleting", 5}, ready = "ready",
@@ -61,7 +63,7 @@ function methods:settle(record)
       return nil
     end
     for name, value in next, step.set or {} do record.body[name] = value end
-    if not step.quiet then record.body.updated_at = self.emulator.clock:timestamp(step.at) end
+    if not step.quiet then record.body[self.names.updated_at] = self:timestamp(step.at) end
     if self.hooks.settled then self.hooks.settled(self.emulator, record, step) end
     self.collection:put(record)
   end
@@ -164,6 +166,25 @@ function methods:show(call, record)
   return body
 end
 
+--- The answer for a record: as it is, or under its name.
+---@param call table
+---@param status integer of an answer that wraps
+---@param record scw.emulator.Record
+function methods:answer(call, status, record)
+  local body = self:show(call, record)
+  if not self.wrapped then return answer.reply(200, body) end
+  local place = self.path:gsub("{(%w+)}", call.parameters)
+  return answer.reply(status, { [self.wrapped] = body }, status == 201 and { location = place .. "/" .. record.id } or nil)
+end
+
+--- A time as this resource spells it.
+---@param at? number
+---@return string
+function methods:timestamp(at)
+  local text = self.emulator.clock:timestamp(at)
+  return self.wrapped and text:gsub("Z$", "+00:00") or text
+end
+
 --- Refuses while the record passes from one state to the next.
 function methods:refuse_passing(record)
   local status = self.status
@@ -199,6 +220,13 @@ end
 
 -- Declaring -------------------------------------------------------------------------------------------------------------
 
+local NAMES = {
+  project_id = "project_id", organization_id = "organization_id", created_at = "created_at", updated_at = "updated_at",
+}
+local OLDEST_NAMES = {
+  project_id = "project", organization_id = "organization", created_at = "creation_date", updated_at = "modification_date",
+}
+
 local function add_routes(self, router)
   local function add(verb, path, handler)
     router:add(verb, path, function(call)
@@ -217,7 +245,7 @@ local function add_routes(self, router)
       local record = calls.find(self, call)
       local own = action(call, record)
       if answer.is(own) then return own end
-      return answer.reply(200, self:show(call, record))
+      return self:answer(call, 200, record)
     end)
   end
   for key, handler in next, self.routes or {} do
@@ -249,7 +277,8 @@ function resource.install(emulator, declaration)
   if self.delete == nil then self.delete = "empty" end
   self.item = self.item or self.path .. "/{id}"
   self.fields = model.fields(type, declaration.fields)
-  for _, name in ipairs { "project_id", "organization_id", "region", "zone" } do self.fields[name] = nil end
+  self.names = self.wrapped and OLDEST_NAMES or NAMES
+  for _, name in ipairs { self.names.project_id, self.names.organization_id, "region", "zone" } do self.fields[name] = nil end
   if self.status then
     self.status.field, self.status.ready = self.status.field or "status", self.status.ready or "ready"
     self.busy = {}

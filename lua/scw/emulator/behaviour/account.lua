@@ -21,7 +21,7 @@ local function holder_of(emulator, project)
   for _, kind in ipairs(kinds) do
     local other = emulator.resources[kind]
     if kind ~= "account_project" then
-      for _, record in ipairs(other:by("project_id", project)) do
+      for _, record in ipairs(other:by(other.names.project_id, project)) do
         if not record.builtin then return kind end
       end
     end

@@ -52,32 +52,61 @@ local function custom(record, given)
   return { id = record.id, type = "custom", mac_address = given.mac_address:upper(), name = given.name or json.null }
 end
 
+local function subnet_of(network, ipv6)
+  for _, each in ipairs(network.body.subnets) do
+    if (each.subnet:find(":", 1, true) ~= nil) == ipv6 then return each end
+  end
+  return network.body.subnets[1]
+end
+
 --- Books an address of a network for a resource of another product: { id =, type =, name =, mac_address = }.
 ---@param emulator scw.emulator.Emulator
 ---@param network scw.emulator.Record
 ---@param resource table
----@param options? { tags: string[]|nil, taken: table<string, boolean>|nil } taken: addresses in use that are not booked
+---@param options? { tags: string[]|nil, ipv6: boolean|nil, taken: table<string, boolean>|nil } taken: addresses in use that are not booked
 ---@return scw.emulator.Record
 function ipam.book(emulator, network, resource, options)
-  local subnet, now = network.body.subnets[1], emulator.clock:timestamp()
-  for _, each in ipairs(network.body.subnets) do
-    if not each.subnet:find(":", 1, true) then subnet = each end
-  end
   options = options or {}
+  local ipv6, now = options.ipv6 == true, emulator.clock:timestamp()
+  local subnet = subnet_of(network, ipv6)
   return emulator.resources.ipam_ip:insert({
-    address = choose(emulator, subnet, nil, false, options.taken), is_ipv6 = false, source = { subnet_id = subnet.id },
+    address = choose(emulator, subnet, nil, ipv6, options.taken), is_ipv6 = ipv6, source = { subnet_id = subnet.id },
     project_id = network.body.project_id, region = network.body.region, zone = json.null, resource = resource,
     tags = json.array(options.tags or {}),
     reverses = json.array {}, created_at = now, updated_at = now,
   }, { builtin = true, private_network_id = network.id, project_id = network.body.project_id })
 end
 
---- Frees the addresses booked for a resource.
+--- Gives an address a user booked to a resource of another product; refuses one of another network or one in use.
+---@param emulator scw.emulator.Emulator
+---@param network scw.emulator.Record
+---@param id string
+---@param resource table
+function ipam.attach(emulator, network, id, resource)
+  local known = emulator.resources.ipam_ip
+  local record = known:need(id)
+  if record.private_network_id ~= network.id then
+    answer.refuse(answer.invalid_argument("ip_ids", "constraint", "is not an address of the private network"))
+  end
+  if record.body.resource ~= json.null and record.body.resource ~= nil then
+    answer.refuse(answer.in_use("the address is attached"))
+  end
+  record.body.resource, record.body.updated_at = resource, emulator.clock:timestamp()
+  known.collection:put(record)
+end
+
+--- Frees the addresses of a resource: what was booked for it goes, what a user booked stays.
 ---@param emulator scw.emulator.Emulator
 ---@param resource_id string
 function ipam.release(emulator, resource_id)
-  for _, record in ipairs(emulator.resources.ipam_ip:by("resource.id", resource_id)) do
-    emulator.resources.ipam_ip:remove(record)
+  local known = emulator.resources.ipam_ip
+  for _, record in ipairs(known:by("resource.id", resource_id)) do
+    if record.builtin then
+      known:remove(record)
+    else
+      record.body.resource = json.null
+      known.collection:put(record)
+    end
   end
 end
 
@@ -102,6 +131,7 @@ local function change_resource(key)
 end
 
 local ips = {
+  before = function(call) call.emulator.resources.instance_server:settle_all() end, -- what is due to go frees its addresses
   kind = "ipam_ip",
   path = "/ipam/v1/regions/{region}/ips",
   list = "ips",

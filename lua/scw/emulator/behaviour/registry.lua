@@ -45,6 +45,7 @@ registry.resources = {
         call.emulator.resources.registry_image:need(call.parameters.image)
         return answer.reply(200, { tags = json.array {}, total_count = 0 })
       end,
+      ["GET " .. REGION .. "/tags/{tag}"] = missing "Tag",
     },
   },
 }
