@@ -14,8 +14,11 @@ bool buffer_reserve(struct buffer *buffer, size_t extra) {
   if (needed <= buffer->capacity) return true;
   size_t capacity = buffer->capacity ? buffer->capacity : SMALLEST;
   while (capacity < needed) capacity = capacity > SIZE_MAX / 2 ? needed : capacity * 2;
-  char *data = realloc(buffer->data, capacity);
+  char *data = malloc(capacity);
   if (!data) return false;
+  if (buffer->length) memcpy(data, buffer->data, buffer->length);
+  if (buffer->data) explicit_bzero(buffer->data, buffer->capacity); /* realloc would leave it behind */
+  free(buffer->data);
   buffer->data = data;
   buffer->capacity = capacity;
   buffer->data[buffer->length] = '\0';

@@ -1,5 +1,5 @@
 /* buffer.h: growable bytes. A failed append leaves the buffer as it was; `buffer_free` accepts a zeroed
- * buffer. */
+ * buffer. Growing wipes the memory that it leaves, so that `buffer_wipe` is enough for secrets. */
 #ifndef CORE_BUFFER_H
 #define CORE_BUFFER_H
 

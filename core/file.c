@@ -58,7 +58,8 @@ bool file_read(const char *path, struct buffer *content, struct error *err) {
     step = (size_t)facts.st_size + 1; /* one more, so that the second read finds the end */
   bool ok = false;
   for (;;) {
-    if (!buffer_reserve(content, step)) {
+    bool full = content->length + 1 >= content->capacity;
+    if (full && !buffer_reserve(content, step)) {
       error_set(err, ERROR_MEMORY, "cannot read %.400s: out of memory", path);
       break;
     }

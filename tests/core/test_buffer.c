@@ -2,8 +2,32 @@
 
 #include "check.h"
 
+#include <malloc.h>
 #include <stdint.h>
 #include <stdlib.h>
+
+/* The linker sends calls of free and realloc here (see CMakeLists.txt): what is freed may not hold it. */
+static const char secret[] = "correct horse battery staple";
+static int leaks;
+
+void __real_free(void *block);
+void *__real_realloc(void *block, size_t size);
+void __wrap_free(void *block);
+void *__wrap_realloc(void *block, size_t size);
+
+static void look_into(void *block) {
+  if (block && memmem(block, malloc_usable_size(block), secret, sizeof secret - 1)) leaks++;
+}
+
+void __wrap_free(void *block) {
+  look_into(block);
+  __real_free(block);
+}
+
+void *__wrap_realloc(void *block, size_t size) {
+  look_into(block); /* it may move */
+  return __real_realloc(block, size);
+}
 
 static void test_appending(void) {
   struct buffer buffer = {0};
@@ -31,6 +55,20 @@ static void test_growth(void) {
   buffer_wipe(&buffer);
 }
 
+static void test_wiping(void) {
+  struct buffer buffer = {0};
+  leaks = 0;
+  CHECK(buffer_append_text(&buffer, secret));
+  for (int i = 0; i < 10000; i++) CHECK(buffer_append(&buffer, "x", 1));
+  CHECK(memcmp(buffer.data, secret, sizeof secret - 1) == 0);
+  buffer_wipe(&buffer);
+  CHECK(leaks == 0);
+
+  CHECK(buffer_append_text(&buffer, secret));
+  buffer_free(&buffer); /* makes no promise: the check above can fail */
+  CHECK(leaks == 1);
+}
+
 /* A failure leaves everything as it was. */
 static void test_overflow(void) {
   struct buffer buffer = {0};
@@ -43,6 +81,7 @@ static void test_overflow(void) {
 int main(void) {
   test_appending();
   test_growth();
+  test_wiping();
   test_overflow();
   return check_report();
 }

@@ -34,6 +34,8 @@ static bool holds(const char *path, const char *text) {
   struct error err = {0};
   bool same = file_read(path, &content, &err) && content.length == strlen(text) &&
               memcmp(content.data, text, content.length) == 0;
+  CHECK(content.length == 0 ||
+        content.capacity < 1024); /* as large as the file: key files are not scattered over memory */
   buffer_free(&content);
   return same;
 }
