@@ -302,13 +302,19 @@ const struct http_response *http_result(const struct http_transfer *transfer, st
 
 bool http_sent(const struct http_transfer *transfer) { return transfer->sent; }
 
+/* Headers carry credentials. */
+static void free_headers(const struct curl_library *curl, struct curl_slist *headers) {
+  for (struct curl_slist *at = headers; at; at = at->next) explicit_bzero(at->data, strlen(at->data));
+  curl->slist_free_all(headers);
+}
+
 void http_free(struct http_transfer *transfer) {
   if (!transfer) return;
   http_cancel(transfer);
   if (transfer->pool) {
     const struct curl_library *curl = http_pool_curl(transfer->pool);
     if (transfer->easy) curl->easy_cleanup(transfer->easy);
-    curl->slist_free_all(transfer->headers);
+    free_headers(curl, transfer->headers);
   }
   buffer_wipe(&transfer->response.headers);
   buffer_wipe(&transfer->response.body);

@@ -30,6 +30,7 @@ struct process {
   struct stream errors;
   uv_write_t write;
   char *input_copy; /* owned */
+  size_t input_length;
   size_t limit;     /* of each output */
   int open_handles; /* not yet closed by the loop */
   void (*on_end)(void *data);
@@ -44,9 +45,11 @@ struct process {
 
 static void free_when_done(struct process *process) {
   if (!process->released || process->open_handles > 0) return;
-  buffer_free(&process->result.output);
-  buffer_free(&process->result.errors);
+  buffer_wipe(&process->result.output); /* programs are asked for secrets, and told some */
+  buffer_wipe(&process->result.errors);
+  if (process->input_copy) explicit_bzero(process->input_copy, process->input_length);
   free(process->input_copy);
+  explicit_bzero(process->block, sizeof process->block);
   free(process);
 }
 
@@ -212,6 +215,7 @@ struct process *process_start(uv_loop_t *loop, const struct process_request *req
   }
   if (request->input && process->input_copy)
     memcpy(process->input_copy, request->input, request->input_length);
+  process->input_length = request->input ? request->input_length : 0;
   process->limit = request->output_limit;
   process->on_end = on_end;
   process->data = data;

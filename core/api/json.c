@@ -241,11 +241,15 @@ static bool write_value(struct writer *writer, int index) { /* NOLINT(misc-no-re
   }
 }
 
-static int writer_close(lua_State *L) {
-  struct writer *writer = lua_touserdata(L, 1);
-  buffer_free(&writer->out);
+/* The text may hold secrets. */
+static void free_writer(struct writer *writer) {
+  buffer_wipe(&writer->out);
   free(writer->keys);
   writer->keys = NULL;
+}
+
+static int writer_close(lua_State *L) {
+  free_writer(lua_touserdata(L, 1));
   return 0;
 }
 
@@ -264,14 +268,10 @@ static int api_json_encode(lua_State *L) {
   writer->array_metatable = 3;
   if (write_value(writer, 1)) {
     lua_pushlstring(L, writer->out.data, writer->out.length);
-    buffer_free(&writer->out);
-    free(writer->keys);
-    writer->keys = NULL;
+    free_writer(writer);
     return 1;
   }
-  buffer_free(&writer->out);
-  free(writer->keys);
-  writer->keys = NULL;
+  free_writer(writer);
   error_wrap(&err, "cannot encode JSON");
   return api_fail_error(L, &err);
 }
