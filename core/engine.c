@@ -12,7 +12,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PARTS = 8 };
+enum {
+  PARTS = 8,
+  LAST_ROUNDS = 10000, /* cancellations at the end before a task that always goes on is made to stop */
+};
 
 struct part {
   const void *key;
@@ -31,6 +34,7 @@ struct engine {
   uv_signal_t interrupt;
   uv_signal_t terminate;
   int signal;
+  bool signal_told; /* a waiter was woken for it and did not run yet */
   bool signals_open;
   bool loop_open;
   bool polling; /* inside uv_run */
@@ -45,7 +49,10 @@ lua_State *engine_lua(struct engine *engine) { return engine->L; }
 struct allowance *engine_allowance(struct engine *engine) {
   return engine->allowance;
 }
-int engine_signal(const struct engine *engine) { return engine->signal; }
+int engine_take_signal(struct engine *engine) {
+  engine->signal_told = false;
+  return engine->signal;
+}
 
 struct engine *engine_from(lua_State *L) {
   lua_rawgetp(L, LUA_REGISTRYINDEX, &engine_key);
@@ -95,10 +102,16 @@ static void cancel_all(struct engine *engine) {
   for (struct engine_entry *entry = engine->entries; entry; entry = entry->next) task_cancel(entry->task);
 }
 
+static void stop_all(struct engine *engine) {
+  for (struct engine_entry *entry = engine->entries; entry; entry = entry->next) task_stop(entry->task);
+}
+
 static void on_signal(uv_signal_t *handle, int number) {
   struct engine *engine = handle->data;
+  if (engine->signal_told) return; /* sent to the process and to its group: one interrupt all the same */
   engine->signal = number;
   if (engine->on_signal) {
+    engine->signal_told = true;
     task_waiters_wake(&engine->on_signal);
   } else {
     cancel_all(engine);
@@ -264,7 +277,8 @@ int engine_run(struct engine *engine, const char *module, int count, char *const
   } else {
     error_set(err, ERROR_INVALID, "every task waits for something that cannot happen");
   }
-  while (engine->entries) { /* a task may wait again after a cancellation, to clean up */
+  for (int round = 0; engine->entries; round++) { /* a task may go on after a cancellation, to clean up */
+    if (round >= LAST_ROUNDS) stop_all(engine);
     cancel_all(engine);
     run_ready(engine);
     if (!uv_run(&engine->loop, UV_RUN_NOWAIT) && !engine->head && engine->entries) cancel_all(engine);

@@ -32,7 +32,7 @@ struct engine *engine_new(struct error *err);
 
 /* Runs `require(module).run(arguments)` as the first task. Returns the exit code that it returns; 1 with
  * `err` set when it fails, 130 when a signal ended it. Every other task is cancelled and finished before this
- * returns. */
+ * returns; one that waits again and again in spite of that is stopped with an error in the end. */
 int engine_run(struct engine *engine, const char *module, int count, char *const *arguments,
                struct error *err);
 
@@ -52,10 +52,11 @@ void engine_remove(struct engine *engine, struct engine_entry *entry);
 void engine_queue(struct engine *engine, struct engine_entry *entry);
 bool engine_queued(const struct engine_entry *entry);
 
-/* Wakes `waiter` at the next SIGINT or SIGTERM; without any waiter a signal cancels every task. */
+/* Wakes `waiter` at the next SIGINT or SIGTERM; without any waiter a signal cancels every task. Signals that
+ * come before the woken task ran count as that one. */
 void engine_on_signal(struct engine *engine, struct task_waiter *waiter);
-/* The last signal that arrived, 0 for none. */
-int engine_signal(const struct engine *engine);
+/* For the woken task: the signal. */
+int engine_take_signal(struct engine *engine);
 
 /* A subsystem of which an engine has one, made on first use: `key` names it (the address of a static object),
  * `close` is called once by engine_free, before the loop is drained. */

@@ -87,6 +87,13 @@ void task_cancel(struct task *task) {
   task_wake(task);
 }
 
+static void on_instruction(lua_State *L, lua_Debug *activation) {
+  (void)activation;
+  luaL_error(L, "the program ends");
+}
+
+void task_stop(struct task *task) { lua_sethook(task->thread, on_instruction, LUA_MASKCOUNT, 1); }
+
 /* An error value that is not a table becomes one, with a traceback: it is a bug, and bugs want to be found.
  */
 static void describe_failure(struct task *task) {

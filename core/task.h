@@ -43,6 +43,9 @@ void task_wake(struct task *task);
  * effect. */
 void task_cancel(struct task *task);
 
+/* From now on every instruction of the task's code fails: for code that goes on whatever is cancelled. */
+void task_stop(struct task *task);
+
 bool task_finished(const struct task *task);
 
 /* For engine.c: resumes a queued task until it waits again or ends. */

@@ -162,6 +162,7 @@ static int event_done(lua_State *L, int status, lua_KContext context) {
 static int api_event_wait(lua_State *L) {
   struct event *event = luaL_checkudata(L, 1, EVENT_METATABLE);
   lua_Number timeout = luaL_optnumber(L, 2, -1);
+  luaL_argcheck(L, timeout < 1e12, 2, "must be a number of milliseconds");
   struct task *task = task_from(L);
 
   struct event_operation *wait = calloc(1, sizeof *wait);
@@ -212,7 +213,7 @@ static int interrupt_done(lua_State *L, int status, lua_KContext context) {
   (void)status;
   free(wait);
   if (cancelled) return api_fail(L, ERROR_CANCELLED, "no longer waiting for an interrupt");
-  lua_pushstring(L, engine_signal(engine_from(L)) == SIGTERM ? "SIGTERM" : "SIGINT");
+  lua_pushstring(L, engine_take_signal(engine_from(L)) == SIGTERM ? "SIGTERM" : "SIGINT");
   return 1;
 }
 

@@ -76,6 +76,7 @@ describe("events", function()
     local ok, err = core.event():wait(5)
     assert.is_nil(ok)
     assert.are.equal("timeout", err.kind)
+    assert.has_error(function() core.event():wait(math.huge) end)
   end)
 
   it("survive a cancelled waiter", function()
