@@ -50,6 +50,24 @@ struct allowance *allowance_new(void) {
 void allowance_free(struct allowance *allowance) { free(allowance); }
 size_t allowance_used(const struct allowance *allowance) { return allowance->used; }
 
+static double processor_time(void) {
+  struct timespec now = {0};
+  (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+  return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+static void count(struct allowance *allowance, uint64_t instructions) {
+  struct limits *limits = &allowance->limits;
+  if (limits->counts) {
+    if (limits->instructions <= instructions && allowance->reached.verdict == CEILING_KEPT)
+      allowance->reached.verdict = CEILING_INSTRUCTIONS;
+    limits->instructions -= limits->instructions < instructions ? limits->instructions : instructions;
+  }
+  if (limits->deadline > 0 && ++allowance->looks % CLOCK_INTERVAL == 0 &&
+      processor_time() >= limits->deadline && allowance->reached.verdict == CEILING_KEPT)
+    allowance->reached.verdict = CEILING_TIME;
+}
+
 static bool may_grow(struct allowance *allowance, void *block, size_t old_size, size_t new_size) {
   size_t limit = allowance->limits.memory;
   if (limit == 0) return true;
@@ -75,26 +93,10 @@ void *allowance_allocate(void *data, void *block, size_t old_size, size_t new_si
   if (new_size > old && !may_grow(allowance, block, old, new_size)) return NULL;
   void *moved = realloc(block, new_size);
   if (!moved) return NULL;
+  /* Every coroutine has a count of its own: charged in advance, many short ones cost what they run. */
+  if (!block && old_size == LUA_TTHREAD && allowance->limits.active) count(allowance, HOOK_INTERVAL);
   allowance->used += new_size - old;
   return moved;
-}
-
-static double processor_time(void) {
-  struct timespec now = {0};
-  (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-  return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
-static void count(struct allowance *allowance, uint64_t instructions) {
-  struct limits *limits = &allowance->limits;
-  if (limits->counts) {
-    if (limits->instructions <= instructions && allowance->reached.verdict == CEILING_KEPT)
-      allowance->reached.verdict = CEILING_INSTRUCTIONS;
-    limits->instructions -= limits->instructions < instructions ? limits->instructions : instructions;
-  }
-  if (limits->deadline > 0 && ++allowance->looks % CLOCK_INTERVAL == 0 &&
-      processor_time() >= limits->deadline && allowance->reached.verdict == CEILING_KEPT)
-    allowance->reached.verdict = CEILING_TIME;
 }
 
 const char *ceiling_describe(enum ceiling_verdict verdict) {

@@ -40,6 +40,11 @@ static void test_instructions(void) {
   CHECK(verdict_of("while true do local c = coroutine.create(function() while true do end end) "
                    "coroutine.resume(c) end",
                    few) == CEILING_INSTRUCTIONS);
+  /* a million instructions in coroutines of five hundred, each too short for its own count */
+  CHECK(verdict_of("for i = 1, 2000 do coroutine.wrap(function() for j = 1, 500 do end end)() end", few) ==
+        CEILING_INSTRUCTIONS);
+  CHECK(verdict_of("for i = 1, 20 do coroutine.wrap(function() for j = 1, 500 do end end)() end", few) ==
+        CEILING_KEPT);
   CHECK(verdict_of("local function f() local ok = pcall(f) while true do end end f()", few) ==
         CEILING_INSTRUCTIONS);
   CHECK(verdict_of("setmetatable({}, {__close = 1}) error({})", few) == CEILING_KEPT);
