@@ -94,8 +94,8 @@ static void on_start(void *argument, const XML_Char *name, const XML_Char **attr
   }
   if (!parent) reading->root = node;
   reading->open[reading->depth++] = node;
-  for (; *attributes; attributes += 2) {
-    if (++reading->nodes > XML_MOST_NODES) {
+  for (int count = 1; *attributes; attributes += 2, count++) {
+    if (count > XML_MOST_ATTRIBUTES || ++reading->nodes > XML_MOST_NODES) {
       stop(reading, ERROR_LIMIT, "XML has too many attributes");
       return;
     }

@@ -1,8 +1,8 @@
 /* xml.h: small XML documents as trees, over expat, and back.
  *
  * Documents come from elsewhere: a document type (and with it every entity but the five predefined ones) is
- * refused, and depth, number of nodes and size have ceilings. Comments and processing instructions are
- * skipped. Names are kept as written, with their prefix. */
+ * refused, and depth, number of nodes, attributes of one element and size have ceilings. Comments and
+ * processing instructions are skipped. Names are kept as written, with their prefix. */
 #ifndef CORE_XML_H
 #define CORE_XML_H
 
@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { XML_DEEPEST = 64, XML_MOST_NODES = 250000, XML_LARGEST = 64 * 1024 * 1024 };
+enum { XML_DEEPEST = 64, XML_MOST_NODES = 250000, XML_MOST_ATTRIBUTES = 256, XML_LARGEST = 64 * 1024 * 1024 };
 
 struct xml_attribute {
   char *name;  /* owned */

@@ -67,6 +67,16 @@ static void has_ceilings(void) {
   refuses_bytes(text.data, text.length, ERROR_LIMIT);
 
   text.length = 0;
+  (void)buffer_append_text(&text, "<a");
+  for (int i = 0; i < XML_MOST_ATTRIBUTES; i++) (void)buffer_append_format(&text, " a%d=''", i);
+  (void)buffer_append_text(&text, "/>");
+  struct xml_node *node = decode(text.data);
+  CHECK(node && node->attributes);
+  xml_free(node);
+  text.length -= 2;
+  (void)buffer_append_text(&text, " b=''/>");
+  refuses_bytes(text.data, text.length, ERROR_LIMIT);
+  text.length = 0;
   (void)buffer_append_text(&text, "<a>");
   for (int i = 0; i < XML_MOST_NODES; i++) (void)buffer_append_text(&text, "<b/>");
   (void)buffer_append_text(&text, "</a>");
