@@ -1,9 +1,10 @@
 #include "embed.h"
 
+#include "api/api.h"
 #include "buffer.h"
+#include "file.h"
 
 #include <dirent.h>
-#include <errno.h>
 #include <lauxlib.h>
 #include <lualib.h>
 #include <stdbool.h>
@@ -62,30 +63,17 @@ static bool find_in_tree(const char *tree, const char *name, char *path, size_t 
   return false;
 }
 
-static bool read_source(const char *path, struct buffer *source) {
-  FILE *file = fopen(path, "rb");
-  if (!file) return false;
-  char block[8192];
-  size_t got;
-  bool ok = true;
-  while (ok && (got = fread(block, 1, sizeof block, file)) > 0) ok = buffer_append(source, block, got);
-  if (ferror(file)) ok = false;
-  fclose(file);
-  return ok;
-}
-
 /* Pushes chunk and chunk name, or returns false. */
 static bool push_chunk(lua_State *L, const char *name) {
   const char *tree = source_tree();
   char path[4096];
   if (tree && find_in_tree(tree, name, path, sizeof path)) {
-    struct buffer source = {0};
-    if (!read_source(path, &source)) {
-      buffer_free(&source);
-      luaL_error(L, "cannot read %s: %s", path, strerror(errno));
-    }
-    lua_pushlstring(L, source.data ? source.data : "", source.length);
-    buffer_free(&source);
+    struct buffer *source = api_buffer(L);
+    struct error err;
+    if (!file_read(path, source, &err)) luaL_error(L, "%s", err.message);
+    lua_pushlstring(L, source->data, source->length);
+    buffer_wipe(source);
+    lua_remove(L, -2);
     lua_pushfstring(L, "@%s", path + strlen(tree) + 1);
     return true;
   }
