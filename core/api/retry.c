@@ -26,7 +26,7 @@ static enum error_kind kind_option(lua_State *L) {
 }
 
 /* retry{attempt=, status=, kind=, retry_after=, now=, random=, base_ms=, max_ms=, attempts=} -> milliseconds
- * | nil `retry_after` is a number of seconds, or the header's text (which, as a date, needs `now`). */
+ * | nil: stop. `retry_after` is a number of seconds, or the header's text (which, as a date, needs `now`). */
 static int api_retry(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   struct retry_rule rule = {
