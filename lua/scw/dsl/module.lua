@@ -55,9 +55,9 @@ end
 function module.new(spec, here)
   if type(spec) ~= "table" then fail("scw.module takes a table: summary, inputs, build", nil, here) end
   for _, name in ipairs((value.sorted_keys(spec))) do
-    local known = suggest.hint(tostring(name), SPEC_NAMES)
     if name ~= "summary" and name ~= "inputs" and name ~= "outputs" and name ~= "build" then
-      fail(("a module has no '%s'"):format(tostring(name)), known or "it has summary, inputs, outputs, build", here)
+      fail(("a module has no '%s'"):format(tostring(name)), suggest.hint(tostring(name), SPEC_NAMES)
+        or "it has " .. table.concat(SPEC_NAMES, ", "), here)
     end
   end
   if type(spec.summary) ~= "string" or spec.summary == "" then fail("a module needs a `summary`: one sentence", nil, here) end
