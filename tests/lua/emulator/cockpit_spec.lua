@@ -38,4 +38,21 @@ describe("Cockpit", function()
     assert.is_false(body.alert_manager_enabled)
     assert.are.same({}, emulator:stats().objects)
   end)
+
+  it("says what its alerts are about and when they fire", function()
+    call("POST", MANAGER .. "/enable", {})
+    local _, body = call("GET", REGION .. "/alerts?is_preconfigured=true")
+    assert.is_true(body.total_count > 0)
+    for _, alert in ipairs(body.alerts) do
+      for _, name in ipairs { "summary", "description", "display_description", "dashboard_path", "rule_id" } do
+        assert.are.equal("string", type(alert.annotations[name]), name)
+      end
+      assert.are.equal("unknown_state", alert.state)
+    end
+    local first = body.alerts[1].preconfigured_data.preconfigured_rule_id
+    call("POST", REGION .. "/enable-alert-rules", { rule_ids = { first } })
+    _, body = call("GET", REGION .. "/alerts?rule_status=enabled")
+    assert.are.equal(1, body.total_count)
+    assert.are.equal("inactive", body.alerts[1].state)
+  end)
 end)

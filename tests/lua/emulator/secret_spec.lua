@@ -50,4 +50,17 @@ describe("secrets", function()
     call("POST", SECRETS .. "/" .. secret.id .. "/unprotect", {})
     assert.are.equal(204, (call("DELETE", SECRETS .. "/" .. secret.id)))
   end)
+
+  it("with an ephemeral policy go at once, the others only after a while", function()
+    local _, lasting = call("POST", SECRETS, { name = "lasting" })
+    local _, brief = call("POST", SECRETS, { name = "brief",
+      ephemeral_policy = { time_to_live = "1800s", expires_once_accessed = false, action = "disable" } })
+    call("POST", SECRETS .. "/" .. brief.id .. "/versions", { data = "Zmlyc3Q=" })
+    for _, secret in ipairs { lasting, brief } do
+      assert.are.equal(204, (call("DELETE", SECRETS .. "/" .. secret.id)))
+    end
+    assert.are.equal(200, (call("GET", SECRETS .. "/" .. lasting.id)))
+    assert.are.equal(404, (call("GET", SECRETS .. "/" .. brief.id)))
+    assert.are.same({}, emulator:stats().objects)
+  end)
 end)

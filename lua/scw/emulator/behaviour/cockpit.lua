@@ -246,12 +246,34 @@ end
 
 -- Preconfigured alerts --------------------------------------------------------------------------------------------------
 
---- Known rules: product, family, name.
+local USED, USED_A_LOT = "> 80 % for 10 minutes", "> 90 % for 10 minutes"
+
+--- Known rules: name, product, family, what people read, when it fires, how long it must hold, board, what happened.
 local RULES = {
-  { "Instance", "Instance", "InstanceHighCPUUsage" }, { "LB", "Load Balancer", "LBBackendDown" },
-  { "LB", "Load Balancer", "LBBackendServerDown" }, { "RDB", "PostgreSQL", "PostgreSQLHighCPULoad" },
-  { "RDB", "PostgreSQL", "PostgreSQLHighStorageUsage" }, { "RDB", "PostgreSQL", "PostgresqlTooManyConnections" },
-  { "Cockpit", "Cockpit", "CockpitIngestionDecrease" }, { "Cockpit", "Cockpit", "CockpitIngestionIncrease" },
+  { "InstanceHighCPUUsage", "Instance", "Compute", "High CPU usage", USED_A_LOT, "10m", "instance",
+    "High CPU usage on instance {{ $labels.resource_name }}" },
+  { "APIServerHighCPUUsage", "Kubernetes", "Containers", "High api-server CPU usage", USED_A_LOT, "10m", "kubernetes-cluster",
+    "High api-server CPU usage on the {{ $labels.resource_name }} Kubernetes cluster" },
+  { "LBBackendDown", "LB", "Load Balancer", "Backend down", "All servers for a given Backend are down", "5m", "lb",
+    "Backend is down on Load Balancer {{ $labels.resource_name }}" },
+  { "LBBackendServerDown", "LB", "Load Balancer", "Backend server down", "1 or several Backend server(s) is/are down", "5m", "lb",
+    "{{ $value }} backend server(s) down on Load Balancer {{ $labels.resource_name }}" },
+  { "MySQLHighStorageUsage", "MySQL", "Managed Databases", "High storage usage", USED, "10m", "rdb-mysql",
+    "High disk usage on MySQL {{ $labels.resource_name }}" },
+  { "MySQLTooManyConnections", "MySQL", "Managed Databases", "Too many connections", USED, "10m", "rdb-mysql",
+    "Too many connections on MySQL {{ $labels.resource_name }}" },
+  { "PostgreSQLHighCPULoad", "PostgreSQL", "Managed Databases", "High CPU usage", USED, "10m", "rdb-postgresql",
+    "High CPU usage on PostgreSQL {{ $labels.resource_name }}" },
+  { "PostgreSQLHighStorageUsage", "PostgreSQL", "Managed Databases", "High storage usage", USED, "10m", "rdb-postgresql",
+    "High disk usage on PostgreSQL {{ $labels.resource_name }}" },
+  { "PostgresqlTooManyConnections", "PostgreSQL", "Managed Databases", "Too many connections", USED, "10m", "rdb-postgresql",
+    "Too many connections on PostgreSQL {{ $labels.resource_name }}" },
+  { "ServerlessSQLDatabaseHighCPUUsage", "SQL Databases", "Serverless", "High CPU usage", USED_A_LOT, "10m",
+    "serverless-sql-database", "High CPU usage on Serverless SQL Database {{ $labels.resource_name }}" },
+  { "CockpitIngestionDecrease", "Cockpit", "Observability", "Ingestion decrease",
+    "50% decrease in ingestion volumes in the past hour", "0s", "cockpit", "Ingestion decrease on Cockpit" },
+  { "CockpitIngestionIncrease", "Cockpit", "Observability", "Ingestion increase",
+    "100% increase in ingestion volumes in the past hour", "0s", "cockpit", "Ingestion increase on Cockpit" },
 }
 
 --- The same rule has the same id in every project.
@@ -261,15 +283,19 @@ local function rule_id(name)
 end
 
 local function alert_of(rule, enabled)
-  local product, family, name = rule[1], rule[2], rule[3]
+  local name, product, family, display, condition, duration, board, summary = table.unpack(rule)
+  local path = ("/d/scw-%s-overview/%s-overview?var-region={{ $labels.region }}"):format(board, board)
   return {
-    name = name, rule = name, duration = "5m", enabled = enabled, rule_status = enabled and "enabled" or "disabled", preconfigured = true,
-    region = json.null, state = json.null, data_source_id = json.null,
+    name = name, rule = name, duration = duration, enabled = enabled, rule_status = enabled and "enabled" or "disabled",
+    preconfigured = true, region = json.null, state = enabled and "inactive" or "unknown_state", data_source_id = "",
     preconfigured_data = {
-      preconfigured_rule_id = rule_id(name), display_name = name, display_description = name, product_name = product,
+      preconfigured_rule_id = rule_id(name), display_name = display, display_description = condition, product_name = product,
       product_family = family,
     },
-    annotations = { rule_id = rule_id(name), display_name = name, product = product, family = family },
+    annotations = {
+      rule_id = rule_id(name), display_name = display, display_description = condition, product = product, family = family,
+      summary = summary, description = summary .. ": " .. condition, dashboard_path = path,
+    },
   }
 end
 
@@ -279,7 +305,7 @@ local function listed_rules(call)
   for _, id in ipairs(type(given) == "table" and given or {}) do wanted[id] = true end
   local all, ids = next(wanted) == nil, {}
   for _, rule in ipairs(RULES) do
-    if all or wanted[rule_id(rule[3])] then ids[#ids + 1] = rule_id(rule[3]) end
+    if all or wanted[rule_id(rule[1])] then ids[#ids + 1] = rule_id(rule[1]) end
   end
   return ids
 end
@@ -299,7 +325,7 @@ local alert_routes = {
   ["GET " .. REGION .. "/alerts"] = function(call)
     local manager, shown = manager_of(call), {}
     for _, rule in ipairs(manager and call.query.is_preconfigured ~= "false" and RULES or {}) do
-      local enabled = (manager.body.rules or {})[rule_id(rule[3])] == true
+      local enabled = (manager.body.rules or {})[rule_id(rule[1])] == true
       local status = call.query.rule_status
       if not status or status == (enabled and "enabled" or "disabled") or status:find("^unknown") then
         local alert = alert_of(rule, enabled)

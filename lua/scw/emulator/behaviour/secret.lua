@@ -300,6 +300,10 @@ local secrets = {
       if record.body.protected then
         answer.refuse(answer.precondition("protected_resource", "the secret is protected"))
       end
+      if record.body.ephemeral_policy ~= json.null then -- what does not last is not kept for a second thought
+        call.emulator.resources.secret:remove(record)
+        return answer.reply(204)
+      end
       local versions = call.emulator.resources.secret_version
       for _, version in ipairs(alive(versions_of(call.emulator, record.id))) do
         version.body.status = "scheduled_for_deletion"
