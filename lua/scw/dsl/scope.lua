@@ -298,7 +298,11 @@ function methods.check(data, here, condition, message)
   end
   if reference.is(condition) then
     if not reference.is_void(condition) then
-      session.checks[#session.checks + 1] = { condition = condition, message = message, source = here, module = data.path }
+      local uses = {}
+      for i = #data.uses, 1, -1 do uses[#uses + 1] = "used at " .. data.uses[i] end
+      session.checks[#session.checks + 1] = {
+        condition = condition, message = message, source = here, module = data.path, details = uses,
+      }
     end
   elseif not condition then
     session:report { source = here, message = message }

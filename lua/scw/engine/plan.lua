@@ -1,4 +1,5 @@
 --- What will change: a pure function of what is declared, what is recorded and what was found.
+local checks = require "scw.engine.checks"
 local decide = require "scw.engine.decide"
 local errors = require "scw.errors"
 local equal = require "scw.schema.equal"
@@ -290,6 +291,9 @@ function plan.make(facts)
     return kept
   end
   local problems = inside(context.problems)
+  if not facts.destroy then
+    for _, problem in ipairs(checks.plan(context, facts.stack, left_out)) do problems[#problems + 1] = problem end
+  end
   if #problems > 0 then return nil, errors.several(problems) end
   add_unreadable(context)
   local summary = {}

@@ -5,6 +5,7 @@
 local core = require "core"
 local adopt = require "scw.engine.adopt"
 local apply = require "scw.engine.apply"
+local checks = require "scw.engine.checks"
 local codec = require "scw.state.codec"
 local desired = require "scw.engine.desired"
 local edges = require "scw.engine.edges"
@@ -314,6 +315,7 @@ local function carry_out(self, made, current, held)
   if result.fatal then result.failures[#result.failures + 1] = result.fatal end
   local ok, problem = apply.outputs(run, self.stack)
   if not ok then result.failures[#result.failures + 1] = problem end
+  for _, failed in ipairs(checks.apply(run, self.stack)) do result.failures[#result.failures + 1] = failed end
   note_deployment(run, result, began, held)
   ok, err = current:fold()
   self.store = current
