@@ -461,6 +461,9 @@ local function call(node, operand)
     return nil, failure("the function given to map returned " .. (reference.is(result) and "a reference" or "a " .. type(result)),
       { source = node.source, hint = "it has to return a plain value" })
   end
+  if type(result) == "string" and not utf8.len(result) then
+    return nil, failure("the function given to map returned text that is not UTF-8", { source = node.source })
+  end
   return result
 end
 

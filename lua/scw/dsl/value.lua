@@ -47,8 +47,12 @@ local function copy_table(given, trail, report, seen)
   local result, count, has_names = {}, #content, false
   for key, element in next, content do
     local kind = math.type(key) or type(key)
-    if kind == "string" then
+    if kind == "string" and utf8.len(key) then
       has_names = true
+    elseif kind == "string" then
+      report(path_of(trail), "a key must be UTF-8")
+      seen[given] = nil
+      return nil
     elseif kind ~= "integer" or key < 1 or key > count then
       if reference.is(key) then
         report(path_of(trail), "a reference cannot be a key: its value is known only later",
@@ -75,7 +79,12 @@ end
 
 function copy(given, trail, report, seen)
   local kind = type(given)
-  if kind == "string" or kind == "boolean" then return given end
+  if kind == "boolean" then return given end
+  if kind == "string" then
+    if utf8.len(given) then return given end
+    report(path_of(trail), "a text must be UTF-8", "encode bytes that are no text, for example as base64")
+    return nil
+  end
   if kind == "number" then
     if given ~= given or given == math.huge or given == -math.huge then
       report(path_of(trail), "a number must be finite")

@@ -90,15 +90,26 @@ end
 
 -- Orders of replacement -------------------------------------------------------------------------------------------------
 
---- Who is replaced by creating first needs the new ones of what it depends on: these are created first as well.
-local function spread_create_first(context, order)
+--- Who has to be replaced by creating first needs the new ones of what it depends on: these are created first as well. Where
+--- only the type prefers it, it gives way to what is replaced the other way round.
+local function settle_orders(context, order)
   local marked = {}
   for position = #order, 1, -1 do
-    local entry = context.entries[order[position].address]
-    local step = entry.step
-    if marked[entry.address] and step.action == "replace" then step.order = "create_first" end
-    if marked[entry.address] or (step.action == "replace" and step.order == "create_first") then
-      for _, address in ipairs(order[position].needs) do marked[address] = true end
+    local node = order[position]
+    local step = context.entries[node.address].step
+    local wanted = step.action == "replace" and (node.options.create_before_destroy or node.options.retain_on_delete)
+    if marked[node.address] and step.action == "replace" then step.order = "create_first" end
+    if marked[node.address] or wanted then
+      marked[node.address] = true
+      for _, address in ipairs(node.needs) do marked[address] = true end
+    end
+  end
+  for _, node in ipairs(order) do
+    local step = context.entries[node.address].step
+    if step.order == "create_first" and not marked[node.address] then
+      for _, address in ipairs(node.needs) do
+        if context.entries[address].step.order == "delete_first" then step.order = "delete_first" end
+      end
     end
   end
 end
@@ -275,7 +286,7 @@ function plan.make(facts)
   local context = decide_all(facts, {})
   if not facts.destroy then
     while find_once(context, facts.order) do context = decide_all(facts, context.once) end
-    spread_create_first(context, facts.order)
+    settle_orders(context, facts.order)
   end
   if #context.wanted > 0 then return nil, nil, context.wanted end
   local steps = steps_of(context, facts)

@@ -317,7 +317,12 @@ function step.unmake(run, entry)
   local retained = entry.step.action == "replace" and entry.node.options.retain_on_delete
   if entry.step.action ~= "forget" and not retained then
     local ok, err = run.crud.delete(run.client, entry.type, present, call_options(run, entry))
-    if not ok then return nil, err end
+    if not ok then
+      if entry.step.order == "delete_first" and err.status == 412 then
+        err.hint = "something still uses it: with `create_before_destroy = true` that changes over to the new one first"
+      end
+      return nil, err
+    end
   end
   run.store:write(note)
   return true

@@ -31,6 +31,18 @@ stack:value("url", { input = "https://" .. space.name },
     assert.matches("stacks/test.lua:2$", made.source)
   end)
 
+  it("holds text in UTF-8 only: the state could not be saved otherwise", function()
+    local made, err = project.build [[
+stack:value("a", { input = { "caf\xe9" } })
+stack:value("b", { input = { ["\xff"] = 1 } })
+stack:value("c", { input = "café" })]]
+    assert.is_nil(made)
+    local text = table.concat(project.problems(err), "\n")
+    assert.matches("input%[1%]: a text must be UTF%-8", text)
+    assert.matches("input: a key must be UTF%-8", text)
+    assert.is_nil(text:find("value.c", 1, true))
+  end)
+
   it("evaluates to the same declarations every time", function()
     local lines = [[
 local t = {}

@@ -40,9 +40,16 @@ types.disk = schema.type {
   identity = { "name" }, holds_data = true,
 }
 
+types.version = schema.type {
+  name = "version", summary = "Of a disk; a new one is made before the old one goes.", product = "test",
+  api = { path = "/disk/{region}/versions", list = { field = "versions" } },
+  fields = { name = schema.str { required = true }, disk = schema.ref { to = "disk", replace = true }, text = schema.str { replace = true } },
+  identity = { "name", "disk" }, create_first = true,
+}
+
 types.value = require "scw.types.local.value"
 
-cloud.catalogue = { get = function(name) return types[name] end, names = function() return { "disk", "net", "server", "value" } end }
+cloud.catalogue = { get = function(name) return types[name] end, names = function() return { "disk", "net", "server", "value", "version" } end }
 
 -- The cloud -------------------------------------------------------------------------------------------------------------
 
@@ -180,7 +187,7 @@ function methods:crud()
     local failure = self:note("delete", type_object, options.address)
     if failure then return nil, failure end
     for _, object in next, self.objects do
-      if object.fields.network == record.id then return nil, { kind = "condition", status = 412, message = "in use by " .. object.id } end
+      if object.fields.network == record.id or object.fields.disk == record.id then return nil, { kind = "condition", status = 412, message = "in use by " .. object.id } end
     end
     self.objects[record.id] = nil
     return true
