@@ -15,6 +15,13 @@ json.array = core.array
 --- Would this value be encoded as an array?
 json.is_array = core.is_array
 
+--- An empty table for a copy of `value`: marked when that one would be encoded as an array.
+---@param value any
+---@return table
+function json.like(value)
+  return core.is_array(value) and core.array({}) or {}
+end
+
 --- Canonical text: sorted keys, exact integers, shortest floats.
 ---@type fun(value: any, options?: { indent: integer }): string|nil, table|nil
 json.encode = core.json_encode

@@ -3,6 +3,7 @@ local deferred = require "scw.schema.deferred"
 local equal = require "scw.schema.equal"
 local errors = require "scw.errors"
 local fingerprint = require "scw.engine.fingerprint"
+local json = require "scw.json"
 local known = require "scw.engine.known"
 local record = require "scw.engine.record"
 local reference = require "scw.dsl.reference"
@@ -100,7 +101,7 @@ local function translate(value, pairs_found)
   if type(value) ~= "table" or value == unknown then return value end
   local mark = deferred.fingerprint(value)
   if mark then return pairs_found[mark] or value end
-  local copy = setmetatable({}, getmetatable(value))
+  local copy = json.like(value)
   for name, part in next, value do copy[name] = translate(part, pairs_found) end
   return copy
 end
@@ -144,7 +145,7 @@ local function steps_of(path)
 end
 
 local function put(container, names, value)
-  local copy = setmetatable({}, getmetatable(container))
+  local copy = json.like(container)
   for key, part in next, container do copy[key] = part end
   local place = copy
   for index = 1, #names - 1 do
@@ -153,7 +154,7 @@ local function put(container, names, value)
       if value == nil then return copy end
       inner = {}
     end
-    local inner_copy = setmetatable({}, getmetatable(inner))
+    local inner_copy = json.like(inner)
     for key, part in next, inner do inner_copy[key] = part end
     place[names[index]] = inner_copy
     place = inner_copy

@@ -84,7 +84,7 @@ local function has_secret(field)
 end
 
 local function cover_elements(self, field, address, path, value)
-  local result = setmetatable({}, getmetatable(value))
+  local result = json.like(value)
   for key, part in next, value do
     local inner = math.type(key) and ("%s[%d]"):format(path, key) or path .. "." .. key
     result[key] = cover(self, field.of, address, inner, part)

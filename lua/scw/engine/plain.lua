@@ -99,7 +99,7 @@ function plain.changed(run, entry, changes)
       if err then return nil, err end
       values[name] = value
     elseif #keys > 0 then
-      values[name] = setmetatable({}, getmetatable(entry.inputs[name]))
+      values[name] = {}
       for key, mark in next, entry.inputs[name] or {} do values[name][key] = mark end
       for _, key in ipairs(keys) do
         local value, err = reference.resolve(declared[key], lookup)

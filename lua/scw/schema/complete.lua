@@ -1,5 +1,6 @@
 --- Fills in defaults and gives every value its one spelling. What is not there yet passes untouched.
 local deferred = require "scw.schema.deferred"
+local json = require "scw.json"
 local normal = require "scw.schema.normal"
 
 local complete = {}
@@ -29,7 +30,7 @@ value_of = function(field, value)
   if type(value) ~= "table" then return value end
   if kind == "object" then return object_of(field, value) end
   if kind == "list" or kind == "set" or kind == "map" then
-    local result = setmetatable({}, getmetatable(value))
+    local result = kind == "map" and {} or json.array({}) -- an empty list is to look like one
     for key, element in next, value do result[key] = value_of(field.of, element) end
     return result
   end

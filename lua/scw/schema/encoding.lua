@@ -114,7 +114,7 @@ function decoders.list(field, value)
     for _, name in ipairs(field.pick or {}) do element = type(element) == "table" and element[name] or nil end
     if not encoding.is_null(element) then result[#result + 1] = decode(field.of, element) end
   end
-  return result
+  return json.array(result)
 end
 decoders.set = decoders.list
 

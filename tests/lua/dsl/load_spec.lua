@@ -274,6 +274,19 @@ stack:value("a", { input = n })]]
     assert.are.equal(6, replicas({ config_file = "other.json" }, { ["other.json"] = '{"replicas":6}' }))
   end)
 
+  it("as config take lists from files, as they are in YAML and in JSON", function()
+    local take = 'stack:config("n", { type = "list" }) stack:value("x", { input = stack:config("m", { type = "list", default = {} }) })'
+    for name, text in pairs { ["f.yaml"] = "n: [x, y]\nm: []\n", ["f.json"] = '{"n":["x","y"],"m":[]}' } do
+      local made = assert(project.build(take, { config_file = name }, { [name] = text }))
+      assert.is_true(core.is_array(made.declarations[1].fields.input))
+    end
+    local shown = 'print(table.concat(stack:config("n", { type = "list", of = "int" }), "+"))'
+    local made = assert(project.build(shown, { config_file = "f.yaml" }, { ["f.yaml"] = "n:\n  - 1\n  - 2\n" }))
+    assert.are.equal("1+2", made.messages[1].text)
+    local _, err = project.build(shown, { config_file = "f.yaml" }, { ["f.yaml"] = "n: [one]" })
+    assert.matches("a whole number", project.problems(err)[1])
+  end)
+
   it("as config are checked", function()
     local function message(options) return project.problems(select(2, project.build(lines, options)))[1] end
     assert.matches("'replicas': it must be at least 1", message { config = { replicas = "0" } })

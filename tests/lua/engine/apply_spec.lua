@@ -1,6 +1,7 @@
 local cloud = require "tests.lua.engine.cloud"
 local core = require "core"
 local errors = require "scw.errors"
+local json = require "scw.json"
 
 describe("apply", function()
   local function simple(fields)
@@ -33,6 +34,18 @@ describe("apply", function()
     assert.same({ "update net.main", "update server.web" }, cloud.actions(made))
     assert.equal(4, world.cloud.objects["net-1"].fields.size)
     assert.same({}, cloud.actions(world:plan(simple({ size = 4, image = "a:2" }))))
+  end)
+
+  it("shows emptied lists as lists, in the plan and in the state", function()
+    local world = cloud.world()
+    local function tagged(tags) return cloud.stack(function(declare) declare("net", "main", { name = "n", tags = tags }) end) end
+    world:apply(tagged({ "a" }))
+    local change = world:plan(tagged({})).steps[1].changes[1]
+    assert.equal('["a"] -> []', json.encode(change.old) .. " -> " .. json.encode(change.new))
+    world:apply(tagged({}))
+    assert.equal("[]", json.encode(world:state().resources["net.main"].inputs.tags))
+    change = world:plan(tagged({ "b" })).steps[1].changes[1]
+    assert.equal('[] -> ["b"]', json.encode(change.old) .. " -> " .. json.encode(change.new))
   end)
 
   it("replaces what cannot change in place, and what depends on its id", function()

@@ -1,5 +1,6 @@
 --- A cloud in memory and stacks for it: what engine specs work with. Acts like `scw.engine.crud`, on types made for tests.
 local core = require "core"
+local json = require "scw.json"
 local memory = require "tests.lua.state.memory"
 local reference = require "scw.dsl.reference"
 local schema = require "scw.schema"
@@ -68,7 +69,7 @@ end
 
 local function copy(value)
   if type(value) ~= "table" then return value end
-  local result = setmetatable({}, getmetatable(value))
+  local result = json.like(value)
   for key, part in next, value do result[key] = copy(part) end
   return result
 end

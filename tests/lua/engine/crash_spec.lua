@@ -1,11 +1,12 @@
 local cloud = require "tests.lua.engine.cloud"
+local json = require "scw.json"
 
 -- A crash leaves the state and the cloud as they were at one moment. Every moment of an apply is taken, a new run starts from
 -- it, and nothing may be lost, doubled or left over.
 
 local function copy(value)
   if type(value) ~= "table" then return value end
-  local result = setmetatable({}, getmetatable(value))
+  local result = json.like(value)
   for key, part in next, value do result[key] = copy(part) end
   return result
 end

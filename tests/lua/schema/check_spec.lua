@@ -1,3 +1,4 @@
+local json = require "scw.json"
 local schema = require "scw.schema"
 local unknown = require "scw.unknown"
 local catalogue = require "scw.schema.catalogue"
@@ -107,6 +108,17 @@ describe("check", function()
     assert.are.equal("variables is not secret, but the value given to it is", problem.message)
     assert.are.equal("use secrets", problem.hint)
     assert.is_nil(first { secrets = { A = secret } }.message)
+  end)
+
+  it("knows empty lists from empty maps", function()
+    local kinds = schema.type { name = "kinds", summary = "Kinds.", locality = "global", fields = {
+      list = schema.list { of = "string", default = {} },
+      set = schema.set { of = "string" }, map = schema.map { of = "string", default = {} },
+      deep = schema.object { fields = { list = schema.list { of = "string" } } },
+    } }
+    local done = schema.defaults(kinds, { set = {}, deep = { list = {} } })
+    assert.equal('{"deep":{"list":[]},"list":[],"map":{},"set":[]}', json.encode(done))
+    assert.equal('{"deep":{"list":[]},"list":[],"map":{},"set":[]}', json.encode(schema.defaults(kinds, json.decode(json.encode(done)))))
   end)
 
   it("applies rules to defaults too, and waits when a value is unknown", function()
