@@ -14,6 +14,7 @@
 
 enum {
   PARTS = 8,
+  SIGNALS = 3,         /* SIGINT, SIGTERM, SIGHUP */
   LAST_ROUNDS = 10000, /* cancellations at the end before a task that always goes on is made to stop */
 };
 
@@ -31,11 +32,10 @@ struct engine {
   struct engine_entry *head;    /* ready queue */
   struct engine_entry **tail;
   struct task_waiter *on_signal;
-  uv_signal_t interrupt;
-  uv_signal_t terminate;
+  uv_signal_t signals[SIGNALS];
+  int signals_open; /* how many of them are initialised */
   int signal;
   bool signal_told; /* a waiter was woken for it and did not run yet */
-  bool signals_open;
   bool loop_open;
   bool polling; /* inside uv_run */
   struct part parts[PARTS];
@@ -122,16 +122,23 @@ void engine_on_signal(struct engine *engine, struct task_waiter *waiter) {
   task_waiter_add(&engine->on_signal, waiter);
 }
 
+/* A closed terminal ends a deployment as gently as an interrupt, unless the program was told to outlive it
+ * (nohup). */
+static bool is_watched(int number) {
+  struct sigaction present;
+  return number != SIGHUP || sigaction(number, NULL, &present) != 0 || present.sa_handler != SIG_IGN;
+}
+
 static bool open_signals(struct engine *engine, struct error *err) {
-  uv_signal_t *handles[] = {&engine->interrupt, &engine->terminate};
-  const int numbers[] = {SIGINT, SIGTERM};
-  for (int i = 0; i < 2; i++) {
-    int status = uv_signal_init(&engine->loop, handles[i]);
+  const int numbers[SIGNALS] = {SIGINT, SIGTERM, SIGHUP};
+  for (int i = 0; i < SIGNALS; i++) {
+    uv_signal_t *handle = &engine->signals[i];
+    int status = uv_signal_init(&engine->loop, handle);
     if (status == 0) {
-      handles[i]->data = engine;
-      engine->signals_open = true;
-      status = uv_signal_start(handles[i], on_signal, numbers[i]);
-      uv_unref((uv_handle_t *)handles[i]);
+      handle->data = engine;
+      engine->signals_open++;
+      if (is_watched(numbers[i])) status = uv_signal_start(handle, on_signal, numbers[i]);
+      uv_unref((uv_handle_t *)handle);
     }
     if (status != 0) {
       error_set(err, ERROR_IO, "cannot watch signals: %s", uv_strerror(status));
@@ -291,13 +298,7 @@ void engine_free(struct engine *engine) {
   if (engine->L) lua_close(engine->L);
   for (int i = engine->part_count; i-- > 0;) engine->parts[i].close(engine->parts[i].part);
   if (engine->loop_open) {
-    if (engine->signals_open) {
-      uv_signal_t *handles[] = {&engine->interrupt, &engine->terminate};
-      for (int i = 0; i < 2; i++) {
-        uv_handle_t *handle = (uv_handle_t *)handles[i];
-        if (handle->loop && !uv_is_closing(handle)) uv_close(handle, NULL);
-      }
-    }
+    for (int i = 0; i < engine->signals_open; i++) uv_close((uv_handle_t *)&engine->signals[i], NULL);
     uv_run(&engine->loop, UV_RUN_DEFAULT);                 /* close callbacks free their operations */
     if (uv_loop_close(&engine->loop) == UV_EBUSY) abort(); /* a handle was forgotten: a bug, seen in tests */
   }

@@ -213,11 +213,13 @@ static int interrupt_done(lua_State *L, int status, lua_KContext context) {
   (void)status;
   free(wait);
   if (cancelled) return api_fail(L, ERROR_CANCELLED, "no longer waiting for an interrupt");
-  lua_pushstring(L, engine_take_signal(engine_from(L)) == SIGTERM ? "SIGTERM" : "SIGINT");
+  int number = engine_take_signal(engine_from(L));
+  lua_pushstring(L, number == SIGTERM ? "SIGTERM" : number == SIGHUP ? "SIGHUP" : "SIGINT");
   return 1;
 }
 
-/* interrupt() -> "SIGINT" | "SIGTERM": waits for the next one. Without a waiter a signal cancels every task.
+/* interrupt() -> "SIGINT" | "SIGTERM" | "SIGHUP": waits for the next one. Without a waiter a signal cancels
+ * every task.
  */
 static int api_interrupt(lua_State *L) {
   struct task *task = task_from(L);

@@ -73,6 +73,11 @@ static void test_signals(void) {
   CHECK(run("signal(15) local _, err = core.sleep(60000) error(err)", &err) == 143);
   CHECK(run("core.spawn(function() core.sleep(1) signal(15) end) return core.interrupt() == 'SIGTERM' and 10",
             &err) == 10);
+  CHECK(run("core.spawn(function() core.sleep(1) signal(1) end) return core.interrupt() == 'SIGHUP' and 13",
+            &err) == 13);
+  (void)signal(SIGHUP, SIG_IGN); /* as under nohup: the terminal may go */
+  CHECK(run("core.spawn(function() core.sleep(1) signal(1) end) return core.sleep(20) and 14", &err) == 14);
+  (void)signal(SIGHUP, SIG_DFL);
   /* twice at a time is one: tools signal the process and then its group */
   CHECK(run("core.spawn(function() core.sleep(1) signal(2) signal(2) end) core.interrupt() "
             "return core.sleep(50) and 11",

@@ -5,6 +5,8 @@ local json = require "scw.json"
 
 local store = {}
 
+local FORMAT = 1 -- of the records; another one is not read
+
 local DELAY_MS = 20
 
 ---@class scw.emulator.Record
@@ -234,6 +236,16 @@ local function load(self)
   end
 end
 
+--- Files of another version hold records that this one does not understand.
+local function check_format(database, path)
+  local facts, err = database:run("SELECT (SELECT user_version FROM pragma_user_version) AS format,"
+    .. " (SELECT count(*) FROM sqlite_master) AS tables")
+  if not facts then return nil, err end
+  if facts[1].tables == 0 then return database:run(("PRAGMA user_version = %d"):format(FORMAT)) end
+  if facts[1].format == FORMAT then return true end
+  return nil, { kind = "invalid", message = ("%s was written by another version of the emulator: delete it to start again"):format(path) }
+end
+
 --- Opens the file, or memory alone when there is none.
 ---@param path? string
 ---@return scw.emulator.Store|nil
@@ -244,6 +256,11 @@ function store.open(path)
   local database, err = core.store(path)
   if not database then return nil, err end
   local ok
+  ok, err = check_format(database, path)
+  if not ok then
+    database:close()
+    return nil, err
+  end
   ok, err = database:run("CREATE TABLE IF NOT EXISTS records (collection TEXT NOT NULL, id TEXT NOT NULL,"
     .. " sequence INTEGER NOT NULL, data TEXT NOT NULL, PRIMARY KEY (collection, id)) WITHOUT ROWID")
   if not ok then return nil, err end

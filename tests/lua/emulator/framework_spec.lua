@@ -189,6 +189,18 @@ describe("the emulator", function()
     second:close()
     os.remove(path)
   end)
+
+  it("refuses a file of another version instead of misreading it", function()
+    local path = os.tmpname()
+    caller.new({ data = path }):close()
+    local database = assert(core.store(path))
+    assert(database:run("PRAGMA user_version = 99"))
+    database:close()
+    local made, err = require("scw.emulator").new { data = path }
+    assert.is_nil(made)
+    assert.matches("another version", err.message)
+    os.remove(path)
+  end)
 end)
 
 describe("lists", function()
