@@ -54,7 +54,7 @@ bool terminal_write(int fd, const void *bytes, size_t length, struct error *err)
       struct pollfd room = {.fd = fd, .events = POLLOUT};
       (void)poll(&room, 1, -1);
     } else if (errno != EINTR) {
-      error_set(err, ERROR_IO, "cannot write: %s", strerror(errno));
+      error_set(err, errno == EPIPE ? ERROR_NOT_FOUND : ERROR_IO, "cannot write: %s", strerror(errno));
       return false;
     }
   }

@@ -35,6 +35,7 @@ errors.codes = {
   INFRA_009 = "interrupted",
   INFRA_010 = "service unreachable",
   INFRA_011 = "state unreadable or changed by another",
+  INFRA_012 = "cannot write the result",
 }
 
 --- Makes an error object; raise it with `error(err, 0)` or return it as `nil, err`.

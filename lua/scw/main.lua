@@ -3,7 +3,7 @@ local core = require "core"
 
 local main = {}
 
-local OK, FAILED, INTERRUPTED = 0, 1, 130
+local OK, FAILED, INTERRUPTED, NOBODY_READS = 0, 1, 130, 141
 
 --- Environment variables whose values must never be shown.
 local SECRET_VARIABLES = { "SCW_SECRET_KEY", "AWS_SECRET_ACCESS_KEY", "SCWLUA_STATE_PASSPHRASE" }
@@ -77,6 +77,34 @@ local function dispatch(words, console, environment)
   return code or OK
 end
 
+--- The exit code when not everything reached standard output. Somebody who stopped reading, such as `head`, is told nothing: the
+--- code is what a shell makes of SIGPIPE.
+---@param code integer of the command
+---@param console scw.Console
+---@return integer
+local function after_writing(code, console)
+  local lost = console.lost
+  if not lost then return code end
+  if lost.kind == "not_found" then return code == OK and NOBODY_READS or code end
+  report(require("scw.errors").new({
+    code = "INFRA_012", kind = "io", message = "standard output: " .. lost.message, hint = "is the disk full?",
+  }), console)
+  return code == OK and FAILED or code
+end
+
+--- What is told about a failure that is no error object: a bug of the program.
+---@param failure any what was raised
+---@param trace string
+---@param console scw.Console
+local function report_bug(failure, trace, console)
+  local error_view = require "scw.ui.error"
+  if console.json then
+    console:complain(assert(require("scw.json").encode(error_view.public_bug(failure, trace))))
+  else
+    console:complain(error_view.bug(failure, trace))
+  end
+end
+
 ---@param arguments string[] the words behind the program's name
 ---@return integer exit_code
 function main.run(arguments)
@@ -88,10 +116,9 @@ function main.run(arguments)
     trace = debug.traceback("", 2)
     return failure
   end, arguments, console, environment)
-  if ok then return result end
-  local errors = require "scw.errors"
-  if errors.is(result) then return report(result, console) end
-  console:complain(require("scw.ui.error").bug(type(result) == "table" and result.message or result, trace))
+  if ok then return after_writing(result, console) end
+  if require("scw.errors").is(result) then return after_writing(report(result, console), console) end
+  report_bug(type(result) == "table" and result.message or result, trace, console)
   return FAILED
 end
 

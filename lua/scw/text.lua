@@ -84,10 +84,6 @@ text.error = {
   interrupted = "interrupted",
 }
 
-text.emulator = {
-  started = function(url) return ("Emulator: %s, kept in .scwlua/emulator/"):format(url) end,
-}
-
 text.validate = {
   fine = function(stack, count, outputs)
     return ("%s is valid: %d %s, %d %s."):format(stack, count, count == 1 and "resource" or "resources", outputs,

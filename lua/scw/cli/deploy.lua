@@ -1,6 +1,7 @@
 --- What apply and destroy share: show the plan, ask, go, show progress, sum up.
 local confirm = require "scw.cli.confirm"
 local core = require "core"
+local errors = require "scw.errors"
 local events = require "scw.ui.events"
 local plan_view = require "scw.ui.plan"
 local progress = require "scw.ui.progress"
@@ -66,13 +67,32 @@ local function run(context, session, plan)
   return result, err, state
 end
 
+---@param console scw.Console
+---@param facts scw.DeploymentFacts
+---@param changes boolean
+local function sum_up(console, facts, changes)
+  if console.json then
+    console:data(summary.public(facts))
+    return
+  end
+  local outputs = summary.outputs(facts, console.style)
+  if #outputs > 0 then
+    console:print("")
+    console:print(outputs)
+  end
+  if changes then
+    console:print("")
+    console:print(summary.lines(facts, console.style))
+  end
+end
+
 --- Shows the plan, asks, applies, sums up.
 ---@param context scw.Context
 ---@param session table
 ---@param plan table
 ---@param words { question: string, nothing?: string }
 ---@return integer|nil code, scw.Error|nil
-function deploy.run(context, session, plan, words)
+local function carry_out(context, session, plan, words)
   local console = context.console
   local changes = plan_view.changes(plan)
   if console.json then
@@ -101,25 +121,38 @@ function deploy.run(context, session, plan, words)
     result = { outputs = session:outputs() }
   end
   local facts = summary.facts(state, result or err.result, err, core.clock() - began)
-  if console.json then
-    console:data(summary.public(facts))
-  else
-    local outputs = summary.outputs(facts, console.style)
-    if #outputs > 0 then
-      console:print("")
-      console:print(outputs)
-    end
-    if changes then
-      console:print("")
-      console:print(summary.lines(facts, console.style))
-    end
-  end
+  sum_up(console, facts, changes)
   if facts.result == "done" then return 0 end
   if #facts.failures > 0 then
     console:complain(summary.failures(facts, console))
   end
   if not console.json then console:complain(style.wrap(summary.next(facts), console.style.columns)) end
   return facts.result == "interrupted" and 130 or 1
+end
+
+--- Plans and carries out. For programs the last line is always `finished`, whatever happens before.
+---@param context scw.Context
+---@param words { question: string, nothing?: string }
+---@param make_plan fun(session: scw.Session): scw.Plan|nil, scw.Error|nil
+---@return integer|nil code, scw.Error|nil
+function deploy.run(context, words, make_plan)
+  local began = core.clock()
+  local code, err
+  local console = context.console
+  local last_line <close> = setmetatable({}, { __close = function(_, failure) -- luacheck: ignore 211
+    if code or not console.json then return end
+    console:data(summary.public(summary.never(errors.is(err) and err or errors.is(failure) and failure or nil, core.clock() - began)))
+  end })
+  local workspace <close>, problem = require("scw.cli.workspace").open(context)
+  err = problem
+  if not workspace then return nil, err end
+  local session, plan
+  session, err = workspace:session()
+  if not session then return nil, err end
+  plan, err = make_plan(session)
+  if not plan then return nil, err end
+  code, err = carry_out(context, session, plan, words)
+  return code, err
 end
 
 return deploy

@@ -123,6 +123,41 @@ function help.command(command, look)
   return lines
 end
 
+--- A command for programs (`docs/json.md`).
+---@param command scw.Command
+---@return table
+function help.public(command)
+  local arguments, options, examples, below = {}, {}, {}, {}
+  for i, argument in ipairs(command.arguments or {}) do
+    arguments[i] = {
+      name = argument.name, doc = argument.doc, optional = argument.optional or false,
+      choices = argument.choices and core.array(argument.choices),
+    }
+  end
+  for i, option in ipairs(args.options(command)) do
+    options[i] = {
+      name = option.name, value = option.value, doc = option.doc, repeats = option.repeats or false,
+      choices = option.choices and core.array(option.choices),
+    }
+  end
+  for i, example in ipairs(command.examples or {}) do examples[i] = { command = example[1], doc = example[2] } end
+  for i, inner in ipairs(commands.below(command)) do below[i] = help.public(inner) end
+  return {
+    name = command.name, group = command.group, summary = command.summary, description = command.description, usage = usage(command),
+    arguments = core.array(arguments), options = core.array(options), examples = core.array(examples), commands = core.array(below),
+  }
+end
+
+--- All commands for programs, in the order of the overview.
+---@return table
+function help.public_overview()
+  local all = {}
+  for _, group in ipairs(grouped()) do
+    for _, command in ipairs(group.commands) do all[#all + 1] = help.public(command) end
+  end
+  return { program = core.program, version = core.version, commands = core.array(all) }
+end
+
 local function markdown_command(lines, command, level)
   local function add(line) lines[#lines + 1] = line end
   add(("#"):rep(level) .. " " .. command.name)
@@ -160,7 +195,8 @@ function help.markdown()
     lines[#lines + 1] = ("| `%s` | %s |"):format(spelled(option), explained(option))
   end
   for _, line in ipairs({
-    "", "Exit codes: 0 done, or nothing to do; 1 an error; 2 changes are pending (`plan --exit-code`); 130 interrupted.",
+    "", "Exit codes: 0 done, or nothing to do; 1 an error; 2 changes are pending (`plan --exit-code`); 130 interrupted; "
+      .. "141 nobody read the rest of the output.",
     "Formats of `--json`: [json.md](json.md). Errors: [errors.md](errors.md).", "",
   }) do
     lines[#lines + 1] = line

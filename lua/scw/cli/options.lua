@@ -46,6 +46,12 @@ options.help = { name = "--help", doc = "Show this help." }
 options.yes = { name = "--yes", doc = "Go on without asking." }
 options.target = { name = "--target", value = "ADDRESS", repeats = true, doc = "Only this resource or module and what it needs." }
 options.exclude = { name = "--exclude", value = "ADDRESS", repeats = true, doc = "Leave out this resource or module and what needs it." }
+options.destroy_target = {
+  name = "--target", value = "ADDRESS", repeats = true, doc = "Delete only this resource or module, and what needs it.",
+}
+options.destroy_exclude = {
+  name = "--exclude", value = "ADDRESS", repeats = true, doc = "Keep this resource or module, and what it needs.",
+}
 options.replace = { name = "--replace", value = "ADDRESS", repeats = true, doc = "Replace this resource although nothing forces it." }
 options.no_refresh = { name = "--no-refresh", doc = "Trust the state: do not look at Scaleway first." }
 options.parallel = { name = "--parallel", value = "N", convert = options.whole("--parallel", 1), doc = "At most N calls at the same time." }

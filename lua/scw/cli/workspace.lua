@@ -85,7 +85,6 @@ function methods:start_emulator()
     end
     self.environment.SCWLUA_STATE_KEY_FILE = path
   end
-  self.console:note(text.emulator.started(handle.api_url))
   return true
 end
 

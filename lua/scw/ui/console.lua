@@ -11,6 +11,7 @@ local console = {}
 ---@field terminal { input: boolean, output: boolean, error: boolean, columns: integer }
 ---@field secrets string[] texts that must never be shown
 ---@field sink? fun(line: string) takes remarks while progress is drawn
+---@field lost? table why standard output did not take everything: the first `err`
 local methods = {}
 local metatable = { __index = methods }
 
@@ -34,17 +35,26 @@ function console.new(options)
   }, metatable)
 end
 
+--- Writes to standard output. What cannot be written is no reason to stop halfway through a deployment: it is remembered.
+---@param self scw.Console
+---@param raw string
+local function put(self, raw)
+  if self.lost and self.lost.kind == "not_found" then return end -- nobody reads any more
+  local ok, failure = core.write("stdout", raw)
+  if not ok then self.lost = self.lost or failure end
+end
+
 --- Writes lines to standard output.
 ---@param lines string[]|string
 function methods:print(lines)
   if type(lines) == "string" then lines = { lines } end
-  if #lines > 0 then core.write("stdout", table.concat(lines, "\n") .. "\n") end
+  if #lines > 0 then put(self, table.concat(lines, "\n") .. "\n") end
 end
 
 --- Writes text as it is, without a line end (what redraws itself).
 ---@param raw string
 function methods:draw(raw)
-  core.write("stdout", raw)
+  put(self, raw)
 end
 
 --- Makes a remark for people. It goes to standard error, as standard output is for results, or to the `sink` of whoever draws
@@ -67,7 +77,7 @@ end
 ---@param value table
 ---@param options? { indent?: integer }
 function methods:data(value, options)
-  core.write("stdout", assert(require("scw.json").encode(value, options)) .. "\n")
+  put(self, assert(require("scw.json").encode(value, options)) .. "\n")
 end
 
 --- The present width of the terminal: it may have been resized.

@@ -77,4 +77,15 @@ function error_view.bug(failure, trace)
   return lines
 end
 
+--- A bug for programs (`docs/json.md`).
+---@param failure any what was raised
+---@param trace string
+---@return table
+function error_view.public_bug(failure, trace)
+  return {
+    code = "BUG", message = text.error.bug(core.program, core.version), details = core.array({ tostring(failure) }),
+    timestamp = os.date("!%Y-%m-%dT%H:%M:%SZ", math.floor(core.now())), traceback = (trace:gsub("^%s+", "")),
+  }
+end
+
 return error_view

@@ -2,6 +2,7 @@
 local core = require "core"
 local style = require "scw.ui.style"
 local text = require "scw.text"
+local unknown = require "scw.unknown"
 local value = require "scw.ui.value"
 
 local plan_view = {}
@@ -228,12 +229,25 @@ function plan_view.changes_of(changes, look)
   return view.lines
 end
 
+--- What programs see of a secret: that there is one; of a map of secrets: which.
+---@param v any
+---@return any
+local function marked(v)
+  if value.absent(v) then return core.null end
+  if v == unknown then return value.public(v) end
+  if type(v) ~= "table" or v["$secret"] or core.is_array(v) or #v > 0 then return { ["$secret"] = true } end
+  local copy = {}
+  for key, element in pairs(v) do copy[key] = marked(element) end
+  return copy
+end
+
 --- A field change for programs.
 ---@param change table
 ---@return table
 function plan_view.public_change(change)
   local public = { path = change.path, secret = change.secret or false, replace = change.replace and true or false }
-  if not change.secret then public.old, public.new = value.public(change.old), value.public(change.new) end
+  local told = change.secret and marked or value.public
+  public.old, public.new = told(change.old), told(change.new)
   return public
 end
 

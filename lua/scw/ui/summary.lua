@@ -52,6 +52,18 @@ function summary.facts(state, result, err, elapsed_ms)
   }
 end
 
+--- What is told of a deployment that ended before it began.
+---@param err scw.Error|nil nil: a bug
+---@param elapsed_ms number
+---@return scw.DeploymentFacts
+function summary.never(err, elapsed_ms)
+  local interrupted = err and (err.kind == "cancelled" or err.code == "INFRA_009")
+  return {
+    result = interrupted and "interrupted" or "failed", counts = {}, failures = err and errors.list(err) or {}, failed = 0, skipped = 0,
+    left = 0, outputs = {}, elapsed_ms = elapsed_ms,
+  }
+end
+
 ---@param output { name: string, value: any, secret: boolean }
 ---@return string
 local function shown(output)

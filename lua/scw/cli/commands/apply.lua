@@ -17,13 +17,6 @@ return {
     { "scwlua apply --set image_tag=1.9.0 stacks/production.lua", "with a configuration value" },
   },
   run = function(context)
-    local workspace <close>, err = require("scw.cli.workspace").open(context)
-    if not workspace then return nil, err end
-    local session, plan
-    session, err = workspace:session()
-    if not session then return nil, err end
-    plan, err = session:plan()
-    if not plan then return nil, err end
-    return require("scw.cli.deploy").run(context, session, plan, { question = text.apply.question })
+    return require("scw.cli.deploy").run(context, { question = text.apply.question }, function(session) return session:plan() end)
   end,
 }

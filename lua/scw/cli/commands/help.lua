@@ -10,13 +10,14 @@ return {
   run = function(context)
     local help = require "scw.cli.help"
     local topic = context.options.topic
+    local console = context.console
     if not topic then
-      context.console:print(help.overview(context.console.style))
+      if console.json then console:data(help.public_overview(), { indent = 2 }) else console:print(help.overview(console.style)) end
       return 0
     end
     local command, err = require("scw.cli.args").find({ topic, context.options.subtopic })
     if not command then return nil, err end
-    context.console:print(help.command(command, context.console.style))
+    if console.json then console:data(help.public(command), { indent = 2 }) else console:print(help.command(command, console.style)) end
     return 0
   end,
 }
