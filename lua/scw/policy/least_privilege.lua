@@ -4,6 +4,16 @@ local MASTERS = {
   OrganizationManager = true, ProjectManager = true, AllProductsFullAccess = true, BillingManager = true,
 }
 
+--- Sets of the organisation itself start like this; only there can they be granted. All others belong in projects.
+local OF_ORGANIZATIONS = { "^IAM", "^Organization", "^Project", "^Billing", "^AuditTrail" }
+
+local function belongs_to_organization(set)
+  for _, beginning in ipairs(OF_ORGANIZATIONS) do
+    if set:find(beginning) then return true end
+  end
+  return false
+end
+
 return {
   name = "least-privilege",
   summary = "Programs may do what they need, in their own project, and nothing is public.",
@@ -17,7 +27,7 @@ return {
             report(policy, ("rules[%d]: permission sets have to be known now"):format(index))
           elseif MASTERS[set] then
             report(policy, ("rules[%d] grants %s"):format(index, set), "name the permission sets of the products it works with")
-          elseif rule.organization and set:find("FullAccess$") then
+          elseif rule.organization and not belongs_to_organization(set) then
             report(policy, ("rules[%d] grants %s in the whole organisation"):format(index, set),
               "grant it in one project: projects = { … }")
           end

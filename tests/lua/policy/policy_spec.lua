@@ -59,6 +59,11 @@ describe("policies", function()
       .. "least-privilege eu-residency state"):gmatch("%S+") do assert.is_true(names[name], name) end
   end)
 
+  it("allow sets of the organisation where they belong", function()
+    assert(load('"ObjectStorageObjectsRead" }, projects = { network.project }',
+      '"ProjectReadOnly", "IAMReadOnly" }, organization = "11111111-1111-1111-1111-111111111111"'))
+  end)
+
   for name, case in pairs {
     ["one instance"] = { "min_scale = 2", "min_scale = 1", "policy instances: container.main keeps 1 instances", 16 },
     ["instances left to the service"] = { "min_scale = 2,", "", "keeps 0 instances", 16 },
@@ -86,6 +91,12 @@ describe("policies", function()
       "policy least%-privilege: iam_policy.main rules%[1%] grants IAMManager", 19 },
     ["full access everywhere"] = { '"ObjectStorageObjectsRead" }, projects = { network.project }',
       '"ObjectStorageFullAccess" }, organization = "11111111-1111-1111-1111-111111111111"', "in the whole organisation", 19 },
+    ["reading everywhere"] = { '"ObjectStorageObjectsRead" }, projects = { network.project }',
+      '"ObjectStorageObjectsRead" }, organization = "11111111-1111-1111-1111-111111111111"',
+      "rules%[1%] grants ObjectStorageObjectsRead in the whole organisation", 19 },
+    ["every product"] = { "ObjectStorageObjectsRead", "AllProductsFullAccess", "rules%[1%] grants AllProductsFullAccess", 19 },
+    ["a manager of the organisation"] = { '"ObjectStorageObjectsRead" }, projects = { network.project }',
+      '"OrganizationManager" }, organization = "11111111-1111-1111-1111-111111111111"', "rules%[1%] grants OrganizationManager", 19 },
     ["another continent"] = { '{ name = "metrics",', '{ region = "us-east", name = "metrics",',
       "policy eu%-residency: cockpit_data_source.metrics is in us%-east", 7 },
     ["a state in a file"] = { 'scw.s3 { bucket = "shop-state", key = "scwlua.state" }', 'scw.file { path = "x" }',
