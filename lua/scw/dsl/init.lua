@@ -5,6 +5,7 @@ local errors = require "scw.errors"
 local guard = require "scw.dsl.guard"
 local json = require "scw.json"
 local loader = require "scw.dsl.loader"
+local places = require "scw.dsl.places"
 local reference = require "scw.dsl.reference"
 local schema = require "scw.schema"
 local session = require "scw.dsl.session"
@@ -170,6 +171,7 @@ function dsl.load(path, options)
   end
   evaluation.uses = {}
   made.warnings = check_declarations(made, evaluation)
+  for _, warning in ipairs(places.check(evaluation, made, dsl.used_at)) do made.warnings[#made.warnings + 1] = warning end
   config.check_unused(evaluation)
   if options.policies ~= false then
     local invalid = {}

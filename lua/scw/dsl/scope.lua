@@ -105,9 +105,18 @@ end
 local function is_place(kind, text)
   if reference.is(text) then return kind == "project" or kind == "organization" end
   if type(text) ~= "string" then return false end
-  if kind == "region" then return text:find("^%l%l%-%l+$") ~= nil end
-  if kind == "zone" then return text:find("^%l%l%-%l+%-%d%d?$") ~= nil end
+  if kind == "region" then return text:find("^%l%l%-%l%l%l+$") ~= nil end
+  if kind == "zone" then return text:find("^%l%l%-%l%l%l+%-%d%d?$") ~= nil end
   return text:find("^[%w_-]+$") ~= nil
+end
+
+scope.is_place = is_place
+
+--- What a right place looks like, for messages.
+---@param kind "region"|"zone"|"project"|"organization"
+---@return string
+function scope.place_form(kind)
+  return kind == "region" and "a region such as fr-par" or kind == "zone" and "a zone such as fr-par-1" or "an id"
 end
 
 --- The place of a declaration or a module: what is given, above what the scope has.
@@ -121,8 +130,7 @@ function scope.place(outer, given, report)
   for _, kind in ipairs(PLACES) do
     local own = given[kind]
     if own ~= nil and not reference.is_void(own) and not is_place(kind, own) then
-      report(("%s must be %s"):format(kind, (kind == "region" and "a region such as fr-par")
-        or (kind == "zone" and "a zone such as fr-par-1") or "an id"))
+      report(("%s must be %s"):format(kind, scope.place_form(kind)))
       own = nil
     end
     place[kind] = own or outer[kind]

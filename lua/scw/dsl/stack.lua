@@ -100,6 +100,13 @@ function stack.build(session, declared)
 
   local tags, problem = scope.read_tags(given.tags)
   if problem then report(problem) end
+  for _, kind in ipairs { "region", "zone" } do -- from outside: said here, since nothing else names a line
+    local text = session.place[kind]
+    if text ~= nil and given[kind] == nil and not scope.is_place(kind, text) then
+      report(("the default %s '%s' is not %s"):format(kind, text, scope.place_form(kind)))
+      session.place[kind] = nil
+    end
+  end
   local place = scope.place(session.place, given, report)
   if place.region and place.zone and place.zone:match("^(.*)%-%d+$") ~= place.region then
     report(("the zone %s is not in the region %s"):format(place.zone, place.region))
