@@ -15,6 +15,7 @@ local crud = {}
 ---@field id string
 ---@field fields table what the service shows, in the words of the type
 ---@field outputs table
+---@field failure? string why it does not work, when the service says so
 ---@field secrets? table outputs only the creation shows
 
 ---@class scw.engine.Options

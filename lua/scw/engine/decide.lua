@@ -366,7 +366,7 @@ local function decide_present(context, entry, present, moved_from)
   else
     mark_stale(entry, changes)
     for _, change in ipairs(option_changes(entry, present)) do changes[#changes + 1] = change end
-    local unfinished = UNFINISHED[present.status]
+    local unfinished = UNFINISHED[present.status] or entry.observed and entry.observed.failure
     if unfinished and present.status ~= "creating" and present.reason then unfinished = unfinished .. ": " .. present.reason end
     if context.adopted[entry.address] then
       entry.step = new_step(entry, "adopt", changes, "an interrupted run created it")

@@ -167,7 +167,7 @@ local function bring_up(run, entry, present, changes)
     if not values then return nil, err end
     return run.crud.update(run.client, entry.type, present, values, changes, options)
   end
-  if present.status ~= "ready" and not is_local(entry) then
+  if (present.status ~= "ready" or entry.observed and entry.observed.failure) and not is_local(entry) then
     return run.crud.wait_ready(run.client, entry.type, present, options)
   end
   return { id = present.id, fields = entry.observed and entry.observed.fields or present.inputs,

@@ -71,6 +71,18 @@ function wait.readiness(ready, answer)
   return "passing"
 end
 
+--- Why a resource does not work, when an answer says that it failed; nil otherwise.
+---@param type scw.schema.Type
+---@param answer table
+---@return string|nil
+function wait.failure(type, answer)
+  local ready = type.ready
+  if not ready or wait.readiness(ready, answer) ~= "failed" then return nil end
+  local reason = ready.reason and answer[ready.reason]
+  if _G.type(reason) ~= "string" or reason == "" then reason = nil end
+  return ("%s is in %s%s"):format(type.name, tostring(answer[ready.field]), reason and ": " .. reason or "")
+end
+
 --- Waits until a resource is ready; the answer that said so, nil and an error when it failed or is late.
 ---@param client table
 ---@param type scw.schema.Type
@@ -92,10 +104,7 @@ function wait.ready(client, type, get, options)
     local found = wait.readiness(ready, answer)
     if found == "ok" then return answer end
     if found == "failed" then
-      local reason = ready.reason and answer[ready.reason]
-      if _G.type(reason) ~= "string" or reason == "" then reason = nil end
-      return nil, errors.new { code = "INFRA_005", kind = "failed", address = given.address,
-        message = ("%s is in %s%s"):format(type.name, status, reason and ": " .. reason or ""),
+      return nil, errors.new { code = "INFRA_005", kind = "failed", address = given.address, message = wait.failure(type, answer),
         hint = "the service made it, but it does not work; correct the cause and apply again" }
     end
     if given.on_look then given.on_look(status) end

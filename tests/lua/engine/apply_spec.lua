@@ -215,6 +215,21 @@ describe("apply", function()
     assert.equal(1, world.cloud:size())
   end)
 
+  it("never calls it done while something that is as declared does not work", function()
+    local world = cloud.world()
+    local stack = cloud.stack(function(declare) declare("net", "main", { name = "n" }) end)
+    world:apply(stack)
+    for _, object in pairs(world.cloud.objects) do object.failure = "net is in error: no power" end
+    local result, made = world:apply(stack)
+    assert.same({ "update net.main" }, cloud.actions(made))
+    assert.equal("net is in error: no power", made.steps[1].reason)
+    assert.match("no power", cloud.failures(result))
+    for _, object in pairs(world.cloud.objects) do object.failure = nil end
+    assert.equal("", cloud.failures(world:apply(stack)))
+    assert.same({}, cloud.actions(world:plan(stack)))
+    assert.equal(1, world.cloud:count("create"))
+  end)
+
   it("does not hold an outage during the wait against the resource", function()
     for _, status in ipairs({ 503, 403, 429 }) do
       local world = cloud.world()

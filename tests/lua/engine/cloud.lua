@@ -1,5 +1,6 @@
 --- A cloud in memory and stacks for it: what engine specs work with. Acts like `scw.engine.crud`, on types made for tests.
 local core = require "core"
+local errors = require "scw.errors"
 local json = require "scw.json"
 local memory = require "tests.lua.state.memory"
 local reference = require "scw.dsl.reference"
@@ -44,13 +45,17 @@ types.disk = schema.type {
 types.version = schema.type {
   name = "version", summary = "Of a disk; a new one is made before the old one goes.", product = "test",
   api = { path = "/disk/{region}/versions", list = { field = "versions" } },
-  fields = { name = schema.str { required = true }, disk = schema.ref { to = "disk", replace = true }, text = schema.str { replace = true } },
+  fields = {
+    name = schema.str { required = true }, disk = schema.ref { to = "disk", replace = true }, text = schema.str { replace = true },
+  },
   identity = { "name", "disk" }, create_first = true,
 }
 
 types.value = require "scw.types.local.value"
 
-cloud.catalogue = { get = function(name) return types[name] end, names = function() return { "disk", "net", "server", "value", "version" } end }
+cloud.catalogue = {
+  get = function(name) return types[name] end, names = function() return { "disk", "net", "server", "value", "version" } end,
+}
 
 -- The cloud -------------------------------------------------------------------------------------------------------------
 
@@ -89,7 +94,7 @@ local function readable(type_object, fields)
 end
 
 local function result_of(type_object, object)
-  return { id = object.id, fields = readable(type_object, object.fields), outputs = copy(object.outputs) }
+  return { id = object.id, fields = readable(type_object, object.fields), outputs = copy(object.outputs), failure = object.failure }
 end
 
 function methods:note(verb, type_object, address, values)
@@ -188,7 +193,8 @@ function methods:crud()
     local failure = self:note("delete", type_object, options.address)
     if failure then return nil, failure end
     for _, object in next, self.objects do
-      if object.fields.network == record.id or object.fields.disk == record.id then return nil, { kind = "condition", status = 412, message = "in use by " .. object.id } end
+      local uses = object.fields.network == record.id or object.fields.disk == record.id
+      if uses then return nil, { kind = "condition", status = 412, message = "in use by " .. object.id } end
     end
     self.objects[record.id] = nil
     return true
@@ -212,8 +218,10 @@ function methods:crud()
 
   function crud.wait_ready(_, type_object, record, options)
     local failure = self:note("wait", type_object, options.address)
+    local object = self.objects[record.id]
+    if object.failure then failure = errors.new { code = "INFRA_005", kind = "failed", message = object.failure } end
     if failure then return nil, failure end
-    return result_of(type_object, self.objects[record.id])
+    return result_of(type_object, object)
   end
   return crud
 end

@@ -125,6 +125,17 @@ describe("crud", function()
     assert.are.equal(4, #client.calls)
   end)
 
+  it("tells that what is there does not work, and why", function()
+    local broken = copy(raw, { status = "error", error_message = "no room" })
+    local client = scripted {
+      ["GET " .. base .. "/n1"] = { broken, copy(raw, { status = "ready" }) }, ["GET " .. base] = { { namespaces = { broken } } },
+    }
+    local record = { id = "n1", place = PLACE, inputs = values }
+    assert.are.equal("container_namespace is in error: no room", crud.read(client, namespace, record).failure)
+    assert.is_nil(crud.read(client, namespace, record).failure)
+    assert.are.equal("container_namespace is in error: no room", crud.list(client, namespace, PLACE)[1].failure)
+  end)
+
   it("finds exactly what the values name", function()
     local client = scripted { ["GET " .. base] = { { namespaces = { copy(raw, { id = "n0", name = "ab" }), raw } } } }
     assert.are.equal("n1", crud.find(client, namespace, values, PLACE))

@@ -23,6 +23,7 @@ end
 
 local function result_of(type, answer, scope, place)
   local result = without_secrets(type, wire.read(type, answer, scope))
+  result.failure = wait.failure(type, answer)
   for name, field in next, type.fields do
     if field.placement and result.fields[name] == nil then result.fields[name] = place[name] end
   end
