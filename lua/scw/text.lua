@@ -43,6 +43,10 @@ text.apply = {
   failed = function(parts, elapsed) return ("Failed after %s: %s."):format(elapsed, parts) end,
   stopped = function(parts, elapsed) return ("Interrupted after %s: %s."):format(elapsed, parts) end,
   nothing_done = "nothing changed",
+  count_interrupted = function(count) return ("%d interrupted"):format(count) end,
+  perhaps = function(addresses, more)
+    return ("May have changed all the same: %s%s."):format(table.concat(addresses, ", "), more > 0 and (" and %d more"):format(more) or "")
+  end,
   count_failed = function(count) return ("%d failed"):format(count) end,
   count_skipped = function(count) return ("%d skipped because of that"):format(count) end,
   count_left = function(count) return ("%d not started"):format(count) end,
@@ -66,6 +70,7 @@ text.progress = {
   again = function(message, delay) return ("%s; in %s"):format(message, delay) end,
   still = function(status) return "still " .. status end,
   failed = "failed",
+  interrupted = "interrupted",
   skipped = "skipped",
 }
 
@@ -81,7 +86,10 @@ text.error = {
   needs_yes_hint = "add --yes once the plan is what you want",
   no_stack = "which stack? Name its file",
   stacks_here = function(paths) return "found here: " .. table.concat(paths, ", ") end,
-  interrupted = "interrupted",
+  interrupted = "interrupted: nothing was changed",
+  emulator_in_use = "another command with --emulator is at work in this directory: wait for its end, or look from another directory",
+  emulator_or_profile = "--profile has no meaning with --emulator: the emulator has credentials of its own",
+  emulator_or_profile_hint = "leave one of them out",
 }
 
 text.validate = {

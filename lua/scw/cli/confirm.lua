@@ -15,7 +15,10 @@ local function confirm(context, question)
     })
   end
   local answer, failure = core.read_line(console.style:paint("bold", question))
-  if not answer and failure and failure.kind == "cancelled" then return nil, errors.wrap(failure, text.error.interrupted) end
+  if not answer and failure and failure.kind == "cancelled" then
+    core.write("stderr", "\n") -- the cursor stands behind the question
+    return nil, errors.new({ code = "INFRA_009", kind = "cancelled", message = text.error.interrupted })
+  end
   return answer == "yes"
 end
 

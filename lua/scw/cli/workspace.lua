@@ -66,6 +66,24 @@ local function emulated_path(path)
   return EMULATOR_DIRECTORY .. "/state/" .. path:gsub("^/+", ""):gsub("%.%./", "_/"):gsub("^%.scwlua/", "")
 end
 
+--- A path that a stack names: a relative one starts where the stack's file is, wherever the command runs.
+---@param stack_path string
+---@param path string
+---@return string
+local function beside(stack_path, path)
+  if path:sub(1, 1) == "/" then return path end
+  return (stack_path:match("^(.*/)[^/]*$") or "") .. path
+end
+
+--- What a stack says about its state, with paths that are good in the current directory.
+local function place_state(self, state)
+  if not state then return end
+  if state.kind == "file" then
+    state.path = self.emulator and emulated_path(state.path) or beside(self.options.stack, state.path)
+  end
+  if state.key_file then state.key_file = beside(self.options.stack, state.key_file) end
+end
+
 --- Starts the emulator under .scwlua/ beside the current directory, with a key for the state there.
 function methods:start_emulator()
   local core = require "core"
@@ -74,7 +92,9 @@ function methods:start_emulator()
   local handle, err = require("scw.emulator").start({
     host = "127.0.0.1", port = 0, s3_port = 0, data = EMULATOR_DIRECTORY .. "/data.db", speed = DEMO_SPEED,
   })
-  if not handle then return nil, errors.wrap(err, "cannot start the emulator") end
+  if not handle then
+    return nil, errors.wrap(err, "cannot start the emulator", { hint = err.kind == "locked" and text.error.emulator_in_use or nil })
+  end
   self.emulator = handle
   self.environment = emulated(self.environment, handle)
   if not self.environment.SCWLUA_STATE_PASSPHRASE and not self.environment.SCWLUA_STATE_KEY_FILE then
@@ -98,6 +118,11 @@ function workspace.open(context)
     local ok, err = check_file(context.options.stack)
     if not ok then return nil, err end
   end
+  if context.options.emulator and context.options.profile then
+    return nil, errors.new({
+      code = "INFRA_001", kind = "usage", message = text.error.emulator_or_profile, hint = text.error.emulator_or_profile_hint,
+    })
+  end
   if context.options.emulator then
     local ok, err = self:start_emulator()
     if not ok then
@@ -118,7 +143,7 @@ function methods:stack()
       environment = self.environment, config = config, config_file = self.options.config_file,
     })
     if not loaded then return nil, err end
-    if self.emulator and loaded.state and loaded.state.kind == "file" then loaded.state.path = emulated_path(loaded.state.path) end
+    place_state(self, loaded.state)
     self.loaded = loaded
   end
   return self.loaded

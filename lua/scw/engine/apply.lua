@@ -92,16 +92,19 @@ local function fail(self, index, err)
   local unit = self.schedule.units[index]
   local address = unit.step.address
   local entry = self.run.entries[address]
+  local cancelled = self.interrupted and err.kind == "cancelled"
   self.failed_addresses[address] = true
   if err ~= self.run.store.log.failure then -- that one is told once, for the whole run
     err = complete(entry, err)
-    if not (self.interrupted and err.kind == "cancelled") then self.failures[#self.failures + 1] = err end
+    if not cancelled then self.failures[#self.failures + 1] = err end
   end
   self.run.on_event({
     kind = "step_failed", address = address, action = unit.step.action, error = err,
     elapsed_ms = core.clock() - (self.began[address] or core.clock()),
   })
-  for _, other in ipairs(self.walk:fail(index)) do skip(self, other, address) end
+  for _, other in ipairs(self.walk:fail(index)) do
+    if not cancelled then skip(self, other, address) end -- what an interrupt kept from starting is not started, not skipped
+  end
 end
 
 local function start(self, index)

@@ -37,6 +37,8 @@ function events.line(event, elapsed_ms, look)
   elseif event.kind == "step_done" then
     local took = event.elapsed_ms and (" in %s"):format(style.duration(event.elapsed_ms)) or ""
     body = ("%s %s: %s%s"):format(symbol(look, event.action), address, facts.done, took)
+  elseif event.kind == "step_failed" and type(event.error) == "table" and event.error.kind == "cancelled" then
+    body = ("%s %s: %s"):format(look:paint("yellow", ("%3s"):format("!")), address, text.progress.interrupted)
   elseif event.kind == "step_failed" then
     local failed = look:paint("red", ("%3s"):format("!"))
     body = ("%s %s: %s: %s"):format(failed, address, text.progress.failed, style.clean(error_message(event.error)))

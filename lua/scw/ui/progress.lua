@@ -17,6 +17,8 @@ local CLEAR_BELOW = "\27[J"
 ---@field done integer
 ---@field failed integer
 ---@field skipped integer
+---@field interrupted integer
+---@field perhaps string[] addresses of steps that did not succeed, but may have changed something
 ---@field running table<string, table>
 local methods = {}
 local metatable = { __index = methods }
@@ -25,13 +27,28 @@ local metatable = { __index = methods }
 ---@param began_ms number monotonic time at which the apply began
 ---@return scw.Progress
 function progress.new(plan, began_ms)
-  local total = 0
+  local total, steps = 0, {}
   for _, step in ipairs(plan.steps) do
+    steps[step.address] = step
     if step.action ~= "none" then total = total + 1 end
   end
   return setmetatable({
-    total = total, done = 0, failed = 0, skipped = 0, began = began_ms, running = {}, waiting = {}, counts = {},
+    total = total, steps = steps, done = 0, failed = 0, skipped = 0, interrupted = 0, perhaps = {}, began = began_ms, running = {}, waiting = {}, counts = {},
   }, metatable)
+end
+
+--- Whether a step that failed may have changed something: not when the service refused its only call, or never got it.
+---@param step table|nil
+---@param err any
+---@return boolean
+local function perhaps_changed(step, err)
+  if not step or type(err) ~= "table" or step.action == "read" then return false end
+  if step.action == "replace" then return true end
+  if err.sent == false then return false end
+  for _, change in ipairs(step.changes or {}) do
+    if change.action then return true end -- several calls: earlier ones may have been accepted
+  end
+  return not (err.status and err.status >= 400 and err.status < 500 and err.kind ~= "failed")
 end
 
 --- Takes note of an event.
@@ -57,7 +74,9 @@ function methods:take(event, now_ms)
       self.counts[event.action] = (self.counts[event.action] or 0) + 1
     end
   elseif kind == "step_failed" then
-    self.running[address], self.failed = nil, self.failed + 1
+    local ended = type(event.error) == "table" and event.error.kind == "cancelled" and "interrupted" or "failed"
+    self.running[address], self[ended] = nil, self[ended] + 1
+    if perhaps_changed(self.steps[address], event.error) then self.perhaps[#self.perhaps + 1] = address end
   elseif kind == "step_skipped" then
     self.waiting[address], self.skipped = nil, self.skipped + 1
   end
@@ -95,7 +114,7 @@ function methods:frame(now_ms, look)
   if #running > MOST_RUNNING then
     lines[#lines + 1] = look:paint("dim", style.cut("    " .. text.progress.more(#running - MOST_RUNNING), room))
   end
-  local left = math.max(self.total - self.done - self.failed - self.skipped - #running, 0)
+  local left = math.max(self.total - self.done - self.failed - self.interrupted - self.skipped - #running, 0)
   local status = text.progress.status(self.done, self.total, #running, left, style.duration(now_ms - self.began))
   if self.failed > 0 then status = status .. ", " .. text.apply.count_failed(self.failed) end
   if #running == 0 and size(self.waiting) > 0 then

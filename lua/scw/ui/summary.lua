@@ -9,11 +9,15 @@ local value = require "scw.ui.value"
 
 local summary = {}
 
+local MOST_NAMED = 5
+
 ---@class scw.DeploymentFacts
 ---@field result "done"|"failed"|"interrupted"
 ---@field counts table<string, integer> by action
 ---@field failures scw.Error[]
 ---@field skipped integer
+---@field interrupted integer
+---@field perhaps string[] addresses that may have changed although their steps did not succeed
 ---@field left integer never started
 ---@field outputs { name: string, value: any, secret: boolean }[]
 ---@field elapsed_ms number
@@ -47,7 +51,8 @@ function summary.facts(state, result, err, elapsed_ms)
   local ended = result.interrupted and "interrupted" or (#failures > 0 or state.failed > 0) and "failed" or "done"
   return {
     result = ended, counts = state.counts, failures = failures, failed = state.failed, skipped = state.skipped,
-    left = math.max(state.total - state.done - state.failed - state.skipped, 0),
+    interrupted = state.interrupted, perhaps = table.move(state.perhaps, 1, #state.perhaps, 1, {}),
+    left = math.max(state.total - state.done - state.failed - state.interrupted - state.skipped, 0),
     outputs = summary.sorted_outputs(result.outputs), elapsed_ms = elapsed_ms,
   }
 end
@@ -60,7 +65,7 @@ function summary.never(err, elapsed_ms)
   local interrupted = err and (err.kind == "cancelled" or err.code == "INFRA_009")
   return {
     result = interrupted and "interrupted" or "failed", counts = {}, failures = err and errors.list(err) or {}, failed = 0, skipped = 0,
-    left = 0, outputs = {}, elapsed_ms = elapsed_ms,
+    interrupted = 0, perhaps = {}, left = 0, outputs = {}, elapsed_ms = elapsed_ms,
   }
 end
 
@@ -92,7 +97,8 @@ local function counted(facts)
   for _, action in ipairs(style.action_order) do
     if (facts.counts[action] or 0) > 0 then parts[#parts + 1] = facts.counts[action] .. " " .. style.actions[action].done end
   end
-  if #parts == 0 then parts[1] = text.apply.nothing_done end
+  if #parts == 0 and #facts.perhaps == 0 then parts[1] = text.apply.nothing_done end
+  if facts.interrupted > 0 then parts[#parts + 1] = text.apply.count_interrupted(facts.interrupted) end
   if facts.failed > 0 then parts[#parts + 1] = text.apply.count_failed(facts.failed) end
   if facts.skipped > 0 then parts[#parts + 1] = text.apply.count_skipped(facts.skipped) end
   if facts.left > 0 and facts.result ~= "done" then parts[#parts + 1] = text.apply.count_left(facts.left) end
@@ -109,6 +115,10 @@ function summary.lines(facts, look)
   local line = sentences[facts.result](counted(facts), style.duration(facts.elapsed_ms))
   local lines = {}
   for i, part in ipairs(style.wrap(line, look.columns)) do lines[i] = look:paint(colours[facts.result], part) end
+  if #facts.perhaps > 0 then
+    local named = { table.unpack(facts.perhaps, 1, MOST_NAMED) }
+    for _, part in ipairs(style.wrap(text.apply.perhaps(named, #facts.perhaps - #named), look.columns)) do lines[#lines + 1] = part end
+  end
   return lines
 end
 
@@ -151,6 +161,7 @@ function summary.public(facts)
   for i, failure in ipairs(facts.failures) do failures[i] = error_view.public(failure) end
   return {
     event = "finished", result = facts.result, counts = facts.counts, failed = facts.failed, skipped = facts.skipped,
+    interrupted = facts.interrupted, may_have_changed = core.array({ table.unpack(facts.perhaps) }),
     not_started = facts.result == "done" and 0 or facts.left, elapsed_ms = math.floor(facts.elapsed_ms + 0.5),
     timestamp = os.date("!%Y-%m-%dT%H:%M:%SZ", math.floor(core.now())), outputs = summary.public_outputs(facts.outputs),
     errors = core.array(failures),
