@@ -174,17 +174,67 @@ local function bring_up(run, entry, present, changes)
     outputs = entry.observed and entry.observed.outputs or present.outputs, unchanged = true }
 end
 
---- Nobody knows whether the creation took place: look for it now rather than in the next run.
+--- Nobody knows whether the creation took place: look for it now rather than in the next run. The third result: it did not.
 local function search(run, entry, failure)
   local intent = run.store.document.intents[entry.address]
   if not intent or failure.kind == "cancelled" or adopt.is_contested(run, run.store.document, intent) then return nil, failure end
   local id = adopt.find(run, run.store.document, intent)
   -- Found nothing, or cannot tell: the intent stays, a late creation is found by the next run.
-  if not id or adopt.is_contested(run, run.store.document, intent) then return nil, failure end
+  local contested = adopt.is_contested(run, run.store.document, intent)
+  if not id or contested then return nil, failure, id == false and not contested end
   local ok, err = save_now(run, { op = "created", address = entry.address, id = id, outputs = {} })
   if not ok then return nil, err end
   entry.id = id
   return bring_up(run, entry, present_of(run, entry), {}) -- what creation would have done afterwards is a change now
+end
+
+--- The creation itself, noting the id as soon as there is one.
+local function send(run, entry, values)
+  return run.crud.create(run.client, entry.type, values, entry.place, function(id, first)
+    entry.id = id
+    if first and first.secrets then run.vault[entry.address] = first.secrets end
+    local ticket = run.store:write({ op = "created", address = entry.address, id = id, outputs = {} })
+    -- A long wait begins with the id on record. If that cannot be saved the log is broken and the run ends; the intent is
+    -- durable and leads to the id.
+    if entry.type.ready then run.store:commit(ticket) end
+  end, call_options(run, entry))
+end
+
+--- May a creation that was proved to be missing be sent again? Only where a name tells siblings apart, and not after a timeout: the
+--- service may still be at it.
+local function can_repeat(entry, failure)
+  local type = entry.type
+  if #type.identity == 0 or type.ambiguous or not (type.api and type.api.list) or failure.kind == "timeout" then return false end
+  for _, name in ipairs(type.identity) do
+    local value = entry.inputs[name]
+    if value == nil then value = entry.place[name] end
+    if value == nil or deferred.contains(value) then return false end
+  end
+  return true
+end
+
+--- Sends the creation until it is through, or cannot go better. When nobody knows what became of it, it is looked for, and only sent
+--- again when that shows that it is not there: once right away and once after the pause.
+local function send_until_known(run, entry, values)
+  for attempt = 1, math.maxinteger do
+    local result, err = send(run, entry, values)
+    if result or not run.store.document.intents[entry.address] or is_certain(err) then return result, err end
+    local failure = err
+    local absent
+    result, err, absent = search(run, entry, failure)
+    if result or not absent or not can_repeat(entry, failure) then return result, err end
+    local delay = core.retry({
+      attempt = attempt, status = failure.status or 0, kind = failure.kind, retry_after = failure.retry_after, now = core.now(),
+      random = math.random(),
+    })
+    if not delay then return nil, failure end
+    run.on_event({ kind = "retry", address = entry.address, action = entry.step.action,
+      detail = ("%s; it was not created, and is sent again"):format(failure.message) })
+    local ok, cancelled = run.client:sleep(delay)
+    if not ok then return nil, errors.wrap(cancelled, "interrupted before another attempt") end
+    result, err, absent = search(run, entry, failure)
+    if not absent then return result, err end
+  end
 end
 
 local function create(run, entry)
@@ -199,15 +249,7 @@ local function create(run, entry)
   ok, err = save_now(run, { op = "intent", record = intent })
   if not ok then return nil, err end
   local result
-  result, err = run.crud.create(run.client, entry.type, values, entry.place, function(id, first)
-    entry.id = id
-    if first and first.secrets then run.vault[entry.address] = first.secrets end
-    local ticket = run.store:write({ op = "created", address = entry.address, id = id, outputs = {} })
-    -- A long wait begins with the id on record. If that cannot be saved the log is broken and the run ends; the intent is
-    -- durable and leads to the id.
-    if entry.type.ready then run.store:commit(ticket) end
-  end, call_options(run, entry))
-  if not result and run.store.document.intents[entry.address] and not is_certain(err) then result, err = search(run, entry, err) end
+  result, err = send_until_known(run, entry, values)
   if not result then
     note_failure(run, entry, err)
     return nil, err

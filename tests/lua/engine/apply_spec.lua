@@ -266,6 +266,81 @@ describe("apply", function()
     assert.same({}, cloud.actions(world:plan(stack)))
   end)
 
+  describe("when nobody knows what became of a creation", function()
+    local function failing(world, times, failure)
+      world.cloud.fail = function(verb)
+        if verb ~= "create" or times == 0 then return nil end
+        times = times - 1
+        return failure
+      end
+    end
+
+    local function one() return cloud.stack(function(declare) declare("net", "main", { name = "n" }) end) end
+
+    for name, failure in pairs({
+      ["an error of the service"] = { status = 503, message = "unavailable", sent = true, uncertain = true },
+      ["a lost connection"] = { kind = "io", message = "closed", sent = true, uncertain = true },
+    }) do
+      it("sends it again once a look shows that it is not there, after " .. name, function()
+        local world = cloud.world()
+        failing(world, 2, failure)
+        local result, _, events = world:apply(one())
+        assert.equal("", cloud.failures(result))
+        assert.equal(3, world.cloud:count("create"))
+        assert.equal(4, world.cloud:count("find"))
+        assert.equal(1, world.cloud:size())
+        assert.same({}, cloud.actions(world:plan(one())))
+        local retries = 0
+        for _, event in ipairs(events) do retries = retries + (event.kind == "retry" and event.address == "net.main" and 1 or 0) end
+        assert.equal(2, retries)
+      end)
+    end
+
+    it("takes over what turns up during the pause", function()
+      local world = cloud.world()
+      failing(world, 1, { status = 500, message = "unavailable", sent = true, uncertain = true })
+      local looks = 0
+      world.cloud.before = function(verb)
+        if verb ~= "find" then return end
+        looks = looks + 1
+        if looks == 2 then
+          local fields = { name = "n", size = 1, tags = {} }
+          world.cloud.objects["net-9"] = { id = "net-9", type = "net", fields = fields, outputs = { cidr = "x" }, at = 0 }
+        end
+      end
+      assert.equal("", cloud.failures((world:apply(one()))))
+      assert.equal(1, world.cloud:count("create"))
+      assert.equal("net-9", world:state().resources["net.main"].id)
+    end)
+
+    it("gives up after some attempts, and the intent stays", function()
+      local world = cloud.world()
+      failing(world, 100, { status = 503, message = "unavailable", sent = true, uncertain = true })
+      assert.matches("unavailable", world:apply(one()).failures[1].message)
+      assert.equal(6, world.cloud:count("create"))
+      assert.truthy(world:state().intents["net.main"])
+    end)
+
+    it("never sends it again when siblings may be alike, when the look fails, or after a timeout", function()
+      local world = cloud.world()
+      failing(world, 1, { status = 503, message = "unavailable", sent = true, uncertain = true })
+      local function token() return cloud.stack(function(declare) declare("token", "main", { name = "n" }) end) end
+      assert.equal(1, #world:apply(token()).failures)
+      assert.equal(1, world.cloud:count("create"))
+
+      world = cloud.world()
+      local down = { status = 503, message = "down", sent = true }
+      world.cloud.fail = function(verb) return (verb == "create" or verb == "find") and down or nil end
+      assert.equal(1, #world:apply(one()).failures)
+      assert.equal(1, world.cloud:count("create"))
+
+      world = cloud.world()
+      failing(world, 1, { kind = "timeout", message = "no answer", sent = true, uncertain = true })
+      assert.equal(1, #world:apply(one()).failures)
+      assert.equal(1, world.cloud:count("create"))
+    end)
+  end)
+
   it("sends a secret again when nobody knows whether an update took it", function()
     local world = cloud.world()
     local function stack(password)

@@ -51,10 +51,18 @@ types.version = schema.type {
   identity = { "name", "disk" }, create_first = true,
 }
 
+types.token = schema.type {
+  name = "token", summary = "One of several that may be called the same.", product = "test",
+  api = { path = "/token/{region}/tokens", list = { field = "tokens" } },
+  fields = { name = schema.str { required = true } },
+  identity = { "name" }, ambiguous = true,
+}
+
 types.value = require "scw.types.local.value"
 
 cloud.catalogue = {
-  get = function(name) return types[name] end, names = function() return { "disk", "net", "server", "value", "version" } end,
+  get = function(name) return types[name] end,
+  names = function() return { "disk", "net", "server", "token", "value", "version" } end,
 }
 
 -- The cloud -------------------------------------------------------------------------------------------------------------
@@ -289,7 +297,8 @@ end
 ---@return scw.Session
 function world:session(stack, options)
   return session.open({
-    stack = stack, client = { credentials = {}, sleep = function(_, ms) return core.sleep(ms) end }, crud = self.cloud:crud(),
+    stack = stack, client = { credentials = {}, sleep = function(_, ms) return core.sleep(math.ceil(ms / 1000)) end },
+    crud = self.cloud:crud(),
     catalogue = cloud.catalogue,
     backend = self.backend, name = "test.state", key = self.key, options = options, environment = {},
     host = { name = "here", user = "me", pid = 1 },
