@@ -6,7 +6,8 @@ return scw.module {
     purpose = scw.str { required = true, max = 200, doc = "What the program does; shown in the console." },
     permissions = scw.set { of = "string", required = true, min = 1, doc = "Permission sets, such as ObjectStorageObjectsWrite." },
     project = scw.ref { to = "account_project", required = true, doc = "The only project the permissions hold in." },
-    expires_at = scw.str { format = "timestamp", doc = "When the key ends. A new time replaces the key." },
+    expires_at = scw.str { format = "timestamp", doc = "When the key ends. A new time moves the end of the same key." },
+    rotation = scw.int { default = 1, min = 1, doc = "Another number replaces the key and the secret's version, new before old." },
   },
   outputs = {
     application = "The application.",
@@ -23,7 +24,7 @@ return scw.module {
     })
     local key = scope:iam_api_key("main", {
       application = application, description = name, default_project = input.project, expires_at = input.expires_at,
-    }, { depends_on = policy })
+    }, { depends_on = policy, replace_on = { input.rotation } })
 
     local secret = scope:secret("key", {
       name = scope.name .. "-api-key", path = "/" .. scope.stack, description = "API key of " .. name,
