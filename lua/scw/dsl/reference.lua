@@ -204,14 +204,22 @@ local compute = {
   ["^"] = function(a, b) return a ^ b end,
 }
 
-function metatable.__concat(a, b) return expression("..", a, b) end
-function metatable.__add(a, b) return expression("+", a, b) end
-function metatable.__sub(a, b) return expression("-", a, b) end
-function metatable.__mul(a, b) return expression("*", a, b) end
-function metatable.__div(a, b) return expression("/", a, b) end
-function metatable.__mod(a, b) return expression("%", a, b) end
-function metatable.__idiv(a, b) return expression("//", a, b) end
-function metatable.__pow(a, b) return expression("^", a, b) end
+local function binary(operator, left, right)
+  if (left == nil or right == nil) and not (rawequal(left, void) or rawequal(right, void)) then
+    fail(("cannot use nil with %s in `%s`"):format(describe(left == nil and right or left), operator),
+      "a name that is not set: look for a typing error, or give a default with `or`")
+  end
+  return expression(operator, left, right)
+end
+
+function metatable.__concat(a, b) return binary("..", a, b) end
+function metatable.__add(a, b) return binary("+", a, b) end
+function metatable.__sub(a, b) return binary("-", a, b) end
+function metatable.__mul(a, b) return binary("*", a, b) end
+function metatable.__div(a, b) return binary("/", a, b) end
+function metatable.__mod(a, b) return binary("%", a, b) end
+function metatable.__idiv(a, b) return binary("//", a, b) end
+function metatable.__pow(a, b) return binary("^", a, b) end
 function metatable.__unm(a) return expression("-", a) end
 
 local LATER = "its value is known only later"

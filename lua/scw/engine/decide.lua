@@ -8,6 +8,7 @@ local known = require "scw.engine.known"
 local record = require "scw.engine.record"
 local reference = require "scw.dsl.reference"
 local schema = require "scw.schema"
+local typing = require "scw.engine.typing"
 local unknown = require "scw.unknown"
 
 local decide = {}
@@ -72,6 +73,7 @@ function decide.resolve(context, node, entry)
   local fields, replace_on, err = node.fields, node.options.replace_on, nil
   if node.deferred then
     fields, err = resolve(fields)
+    if not err then err = typing.problem(node, fields, false) end
     if not err and replace_on ~= nil then replace_on, err = resolve(replace_on) end
   end
   if not err then entry.place, err = resolve_place(context, node, resolve) end

@@ -5,6 +5,7 @@ local fingerprint = require "scw.engine.fingerprint"
 local known = require "scw.engine.known"
 local reference = require "scw.dsl.reference"
 local schema = require "scw.schema"
+local typing = require "scw.engine.typing"
 
 local plain = {}
 
@@ -71,6 +72,7 @@ function plain.fields(run, node)
   if node.deferred then
     local err
     fields, err = reference.resolve(fields, plain.lookup(run))
+    err = err or typing.problem(node, fields, true)
     if err then return nil, err end
   end
   return schema.defaults(node.type, fields)

@@ -274,6 +274,13 @@ stack:value("a", { input = n })]]
     assert.are.equal(6, replicas({ config_file = "other.json" }, { ["other.json"] = '{"replicas":6}' }))
   end)
 
+  it("that are not set are no part of a text", function()
+    local _, err = project.build('local a = stack:value("a", { input = 1 })\nstack:value("b", { input = a.id .. stack.zonee })')
+    assert.matches("^4: ", project.problems(err)[1])
+    _, err = project.build('local a, settings = stack:value("a", { input = 1 }), {}\nstack:value("b", { input = a.id .. settings.suffix })')
+    assert.are.same({ "4: cannot use nil with value.a.id in `..`" }, project.problems(err))
+  end)
+
   it("as config take lists from files, as they are in YAML and in JSON", function()
     local take = 'stack:config("n", { type = "list" }) stack:value("x", { input = stack:config("m", { type = "list", default = {} }) })'
     for name, text in pairs { ["f.yaml"] = "n: [x, y]\nm: []\n", ["f.json"] = '{"n":["x","y"],"m":[]}' } do

@@ -36,6 +36,16 @@ describe("references", function()
       assert.are.equal("10.0.0.210.0.0.2", (reference.resolve(ip .. ip, lookup)))
     end)
 
+    it("but not with nil", function()
+      local missing = {}
+      for _, fn in ipairs { function() return ip .. missing.text end, function() return missing.text .. ip end,
+        function() return port + missing.number end, function() return missing.number * port end } do
+        local err = raised(fn)
+        assert.matches("^cannot use nil with db/rdb_instance%.main%.%l+ in `", err.message)
+        assert.matches("typing error", err.hint)
+      end
+    end)
+
     it("that compute with numbers", function()
       local cases = {
         { port + 1, 5433 }, { 1 + port, 5433 }, { port - 2, 5430 }, { port * 2, 10864 }, { port / 2, 2716.0 },
