@@ -20,11 +20,11 @@ struct terminal_reader {
   void *data; /* borrowed */
 };
 
-static int columns_of_environment(void) {
-  const char *text = getenv("COLUMNS");
+static int size_of_environment(const char *name) {
+  const char *text = getenv(name);
   char *end = NULL;
-  long columns = text ? strtol(text, &end, 10) : 0;
-  return text && *text && !*end && columns > 0 && columns <= 10000 ? (int)columns : 0;
+  long size = text ? strtol(text, &end, 10) : 0;
+  return text && *text && !*end && size > 0 && size <= 10000 ? (int)size : 0;
 }
 
 struct terminal_facts terminal_facts(void) {
@@ -32,14 +32,18 @@ struct terminal_facts terminal_facts(void) {
       .input = isatty(STDIN_FILENO) == 1,
       .output = isatty(STDOUT_FILENO) == 1,
       .error = isatty(STDERR_FILENO) == 1,
-      .columns = columns_of_environment(),
+      .columns = size_of_environment("COLUMNS"),
+      .rows = size_of_environment("LINES"),
   };
   static const int streams[] = {STDOUT_FILENO, STDERR_FILENO, STDIN_FILENO};
-  for (size_t i = 0; facts.columns == 0 && i < sizeof streams / sizeof *streams; i++) {
+  for (size_t i = 0; (facts.columns == 0 || facts.rows == 0) && i < sizeof streams / sizeof *streams; i++) {
     struct winsize size;
-    if (ioctl(streams[i], TIOCGWINSZ, &size) == 0) facts.columns = size.ws_col;
+    if (ioctl(streams[i], TIOCGWINSZ, &size) != 0) continue;
+    if (facts.columns == 0) facts.columns = size.ws_col;
+    if (facts.rows == 0) facts.rows = size.ws_row;
   }
   if (facts.columns == 0) facts.columns = 80;
+  if (facts.rows == 0) facts.rows = 24;
   return facts;
 }
 

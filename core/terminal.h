@@ -18,11 +18,12 @@ struct terminal_facts {
   bool output;
   bool error;
   int columns; /* COLUMNS of the environment, else what the terminal says, else 80 */
+  int rows;    /* LINES of the environment, else what the terminal says, else 24 */
 };
 struct terminal_facts terminal_facts(void);
 
-/* Writes everything, waiting while the reader is slow. ERROR_NOT_FOUND when nobody reads any more (SIGPIPE must
- * be ignored), ERROR_IO when it cannot for another reason, such as a full disk. */
+/* Writes everything, waiting while the reader is slow. ERROR_NOT_FOUND when nobody reads any more (SIGPIPE
+ * must be ignored), ERROR_IO when it cannot for another reason, such as a full disk. */
 bool terminal_write(int fd, const void *bytes, size_t length, struct error *err);
 
 /* Stops the echo of what is typed, until terminal_show, the end of the process, or a deadly signal. True

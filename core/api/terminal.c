@@ -9,10 +9,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* terminal() -> {input=, output=, error=: is it a terminal?, columns=} */
+/* terminal() -> {input=, output=, error=: is it a terminal?, columns=, rows=} */
 static int api_terminal(lua_State *L) {
   struct terminal_facts facts = terminal_facts();
-  lua_createtable(L, 0, 4);
+  lua_createtable(L, 0, 5);
   lua_pushboolean(L, facts.input);
   lua_setfield(L, -2, "input");
   lua_pushboolean(L, facts.output);
@@ -21,6 +21,8 @@ static int api_terminal(lua_State *L) {
   lua_setfield(L, -2, "error");
   lua_pushinteger(L, facts.columns);
   lua_setfield(L, -2, "columns");
+  lua_pushinteger(L, facts.rows);
+  lua_setfield(L, -2, "rows");
   return 1;
 }
 

@@ -20,7 +20,11 @@ text.plan = {
   },
   why = function(reason) return "why: " .. reason end,
   summary = function(parts) return "Plan: " .. parts .. "." end,
+  left_out = function(addresses, more)
+    return ("Left out: %s%s."):format(table.concat(addresses, ", "), more > 0 and (" and %d more"):format(more) or "")
+  end,
   nothing = function(count)
+    if count == 0 then return "Nothing to do." end
     return ("Nothing to do: %d %s as declared."):format(count, count == 1 and "resource is" or "resources are")
   end,
   running = function(count, stack) return ("Comparing %d declarations of %s with Scaleway …"):format(count, stack) end,
@@ -54,9 +58,28 @@ text.apply = {
   next_interrupted = "What was done is saved. Run the same command again: it goes on where it stopped.",
 }
 
+--- How to go on after a stack was applied to the emulator of this directory.
+---@param program string
+---@param stack string path
+---@param options string further options of the command line, " --set a=b" or ""
+---@return string[]
+function text.next_steps(program, stack, options)
+  local tail = " --emulator" .. options .. " " .. stack
+  return {
+    "Look at it:      " .. program .. " state list" .. tail,
+    "Change, repeat:  " .. program .. " apply" .. tail,
+    "Remove it all:   " .. program .. " destroy" .. tail,
+  }
+end
+
 text.destroy = {
   question = "Destroy all of this? There is no way back. Only 'yes' goes on: ",
   nothing = "Nothing to destroy: the state is empty.",
+}
+
+text.state = {
+  empty = "The state is empty: nothing was applied yet, or everything was destroyed.",
+  no_outputs = "There are no outputs: the last apply recorded none, or nothing was applied yet.",
 }
 
 text.progress = {
@@ -103,7 +126,8 @@ text.refresh = {
   unchanged = function(count) return ("Scaleway is as last applied: %d %s."):format(count, count == 1 and "resource" or "resources") end,
   gone = "no longer exists",
   summary = function(differ, count)
-    return ("%d of %d resources are not as last applied; plan shows what apply would put right."):format(differ, count)
+    return ("%d of %d %s not as last applied; plan shows what apply would put right."):format(differ, count,
+      count == 1 and "resource is" or "resources are")
   end,
 }
 

@@ -43,6 +43,20 @@ describe("standard output that cannot be written", function()
   end)
 end)
 
+describe("a state without anything", function()
+  it("is said on standard error", function()
+    local directory = program.directory()
+    assert(core.file_write(directory .. "/spoken.lua", STACK))
+    for _, words in ipairs({ { "state", "list", "--emulator", "spoken.lua" }, { "output", "--emulator", "spoken.lua" } }) do
+      local result = program.run(words, { directory = directory })
+      assert.are.equal(0, result.status)
+      assert.are.equal("", result.stdout)
+      assert.matches("nothing was applied yet", result.stderr)
+    end
+    program.remove(directory)
+  end)
+end)
+
 describe("output for programs", function()
   it("is JSON for help as well", function()
     local all = json.decode(program.run({ "help", "--json" }).stdout)

@@ -29,6 +29,12 @@ describe("the README", function()
     local applied = program.run({ "apply", "--emulator", "--yes", "hello.lua" }, { directory = directory })
     assert.are.equal(0, applied.status, applied.stderr)
     assert.matches("\nOutputs\n  url  https://", applied.stdout)
+    assert.are.equal("", applied.stderr)
+    local words = {}
+    for command in applied.stdout:gmatch("\n%u[^\n]*: +scwlua ([^\n]*hello%.lua)") do words[#words + 1] = command end
+    assert.are.same({ "state list --emulator hello.lua", "apply --emulator hello.lua", "destroy --emulator hello.lua" }, words)
+    local listed = program.run({ "state", "list", "--emulator", "hello.lua" }, { directory = directory })
+    assert.matches("^container%.app +container +%S+ +ready\n", listed.stdout)
     local again = program.run({ "apply", "--emulator", "hello.lua" }, { directory = directory })
     assert.are.equal(0, again.status)
     assert.matches("^Nothing to do: 2 resources are as declared%.\n", again.stdout)

@@ -66,7 +66,7 @@ local function abridged(access_key)
 end
 
 local function check_credentials(checks, workspace)
-  local credentials, err = workspace:credentials()
+  local credentials, err = workspace:credentials(true)
   if not credentials then
     add_error(checks, "credentials", err)
     return nil
@@ -76,7 +76,11 @@ local function check_credentials(checks, workspace)
   if not credentials.project then
     add(checks, "project", "warn", "no default project", "set SCW_DEFAULT_PROJECT_ID, or name the project in the stack")
   end
-  for _, warning in ipairs(credentials.warnings or {}) do add(checks, "credentials", "warn", tostring(warning)) end
+  local told = config_path(workspace.environment) -- what is wrong with the file itself has a line of its own
+  for _, warning in ipairs(credentials.warnings or {}) do
+    local message = tostring(warning)
+    if not (told and message:find(told .. " can be read", 1, true)) then add(checks, "credentials", "warn", message) end
+  end
   return credentials
 end
 
@@ -111,7 +115,9 @@ local function check_endpoint(checks, name, url, insecure)
     method = "GET", url = url, headers = {}, timeout_ms = REACH_MS, connect_timeout_ms = REACH_MS, insecure = insecure,
   })
   if not answer then
-    add(checks, name, "fail", ("%s: %s"):format(url, failure.message), "check the network, a proxy, and SCW_API_URL or SCW_S3_ENDPOINT")
+    local named = failure.message:find(url:match("^%a+://[^/]+") or url, 1, true) -- most messages say where
+    add(checks, name, "fail", named and failure.message or ("%s: %s"):format(url, failure.message),
+      "check the network, a proxy, and SCW_API_URL or SCW_S3_ENDPOINT")
     return
   end
   add(checks, name, "ok", ("%s answers in %d ms"):format(url, math.floor(core.clock() - began + 0.5)))
@@ -146,7 +152,7 @@ end
 local function check_stack(checks, workspace)
   local stack, err = workspace:stack()
   if not stack then return add_error(checks, "stack", err) end
-  add(checks, "stack", "ok", ("%s, %d resources"):format(stack.name, #stack.declarations))
+  add(checks, "stack", "ok", ("%s, %s"):format(stack.name, style.count(#stack.declarations, "resource")))
   local session
   session, err = workspace:session()
   if not session then return add_error(checks, "state", err) end
@@ -155,7 +161,7 @@ local function check_stack(checks, workspace)
   if not state then return add_error(checks, "state", err) end
   local count = 0
   for _ in pairs(state.resources or {}) do count = count + 1 end
-  local found = ("readable, serial %d, %d resources"):format(state.serial or 0, count)
+  local found = ("readable, serial %d, %s"):format(state.serial or 0, style.count(count, "resource"))
   add(checks, "state", "ok", count == 0 and "empty: nothing was applied yet" or found)
 end
 

@@ -67,6 +67,25 @@ local function run(context, session, plan)
   return result, err, state
 end
 
+--- A word as a shell takes it.
+---@param word string
+---@return string
+local function spelled(word)
+  return word:match("^[%w_./=:,@+-]+$") or "'" .. word:gsub("'", "'\\''") .. "'"
+end
+
+--- The options that commands about the same stack need again.
+---@param given table
+---@return string
+local function repeated(given)
+  local words = {}
+  for _, assignment in ipairs(given.set or {}) do
+    words[#words + 1] = " --set " .. spelled(assignment.name .. "=" .. assignment.value)
+  end
+  if given.config_file then words[#words + 1] = " --config-file " .. spelled(given.config_file) end
+  return table.concat(words)
+end
+
 ---@param console scw.Console
 ---@param facts scw.DeploymentFacts
 ---@param changes boolean
@@ -90,7 +109,7 @@ end
 ---@param context scw.Context
 ---@param session table
 ---@param plan table
----@param words { question: string, nothing?: string }
+---@param words { question: string, nothing?: string, next_steps?: boolean }
 ---@return integer|nil code, scw.Error|nil
 local function carry_out(context, session, plan, words)
   local console = context.console
@@ -122,7 +141,13 @@ local function carry_out(context, session, plan, words)
   end
   local facts = summary.facts(state, result or err.result, err, core.clock() - began)
   sum_up(console, facts, changes)
-  if facts.result == "done" then return 0 end
+  if facts.result == "done" then
+    if words.next_steps and context.options.emulator and not console.json then
+      console:print("")
+      console:print(text.next_steps(core.program, spelled(context.options.stack), repeated(context.options)))
+    end
+    return 0
+  end
   if #facts.failures > 0 then
     console:complain(summary.failures(facts, console))
   end
@@ -132,7 +157,7 @@ end
 
 --- Plans and carries out. For programs the last line is always `finished`, whatever happens before.
 ---@param context scw.Context
----@param words { question: string, nothing?: string }
+---@param words { question: string, nothing?: string, next_steps?: boolean }
 ---@param make_plan fun(session: scw.Session): scw.Plan|nil, scw.Error|nil
 ---@return integer|nil code, scw.Error|nil
 function deploy.run(context, words, make_plan)

@@ -80,7 +80,8 @@ function help.overview(look)
   end
   section(lines, look, "First steps")
   definitions(lines, {
-    { core.program .. " apply --emulator stacks/staging.lua", "try a stack without an account" },
+    { core.program .. " apply --emulator STACK", "try a stack, such as stacks/staging.lua of the sources, without an account" },
+    { core.program .. " types", "what a stack may declare" },
     { core.program .. " help COMMAND", "arguments, options and examples of a command" },
   }, look)
   return lines

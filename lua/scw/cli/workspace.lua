@@ -149,14 +149,15 @@ function methods:stack()
   return self.loaded
 end
 
+---@param quiet? boolean whoever asks shows the warnings
 ---@return table|nil, scw.Error|nil
-function methods:credentials()
+function methods:credentials(quiet)
   if not self.known_credentials then
     local found, err = require("scw.api.credentials").load({
       environment = self.environment, profile = self.options.profile, config_file = not self.emulator,
     })
     if not found then return nil, err end
-    for _, warning in ipairs(found.warnings or {}) do self.console:complain(text.warning(warning)) end
+    for _, warning in ipairs(not quiet and found.warnings or {}) do self.console:complain(text.warning(warning)) end
     if found.secret_key then table.insert(self.console.secrets, found.secret_key) end
     self.known_credentials = found
   end

@@ -131,7 +131,8 @@ function config.check_unused(session)
       if not known[name] then
         session:report {
           message = ("%s gives '%s', but the stack has no such config"):format(from, tostring(name)), source = at or session.path,
-          hint = suggest.hint(tostring(name), names) or (#names > 0 and "it has " .. table.concat(names, ", ") or "it has none"),
+          hint = suggest.hint(tostring(name), names)
+            or (#names > 0 and "it takes " .. table.concat(names, ", ") or "the stack takes no config: leave it out"),
         }
       end
     end

@@ -52,7 +52,8 @@ local function read_config_file(path, explicit)
   local text, reason = loader.read(path)
   if not text then
     if not explicit then return nil end
-    return nil, errors.new { code = "INFRA_004", message = ("cannot read the config file %s: %s"):format(path, reason) }
+    local named = reason:find(path, 1, true) == 1 and reason or path .. ": " .. reason
+    return nil, errors.new { code = "INFRA_004", message = "cannot read the config file " .. named }
   end
   local values, err
   if path:find("%.json$") then values, err = json.decode(text) else values, err = core.yaml_decode(text) end

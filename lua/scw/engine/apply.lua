@@ -209,8 +209,16 @@ end
 function apply.outputs(run, stack)
   local present, outputs = run.store.document.outputs, {}
   local partial = next(run.plan.left_out) ~= nil
+  local lost = {}
+  if partial and run.plan.destroy then
+    local gone = {}
+    for _, planned in ipairs(run.plan.steps) do
+      if not run.store.document.resources[planned.address] then gone[#gone + 1] = planned end
+    end
+    lost = plan_of.lost_outputs(stack, gone)
+  end
   for name, output in next, present do
-    if partial then outputs[name] = output end
+    if partial and not lost[name] then outputs[name] = output end
   end
   for _, output in ipairs(run.plan.destroy and {} or stack.outputs or {}) do
     outputs[output.name] = present[output.name]

@@ -31,7 +31,8 @@ local decide = {}
 
 local function add_problem(context, entry, message, hint, kind)
   context.problems[#context.problems + 1] = errors.new({
-    code = "INFRA_001", kind = kind, message = ("%s: %s"):format(entry.address, message), hint = hint, address = entry.address,
+    code = kind == "not_found" and "INFRA_004" or "INFRA_001", kind = kind,
+    message = ("%s: %s"):format(entry.address, message), hint = hint, address = entry.address,
     source = entry.node and entry.node.source or entry.record and entry.record.source,
   })
 end
@@ -330,7 +331,8 @@ local function decide_import(context, entry, id)
     return
   end
   if observed.gone then
-    add_problem(context, entry, ("there is no %s with the id %s to import"):format(entry.type.name, id), nil, "not_found")
+    add_problem(context, entry, ("there is no %s with the id %s to import"):format(entry.type.name, id),
+      "look for its id in the console, and whether region, zone and project are right", "not_found")
     mark_fresh(entry)
     entry.step = new_step(entry, "import")
     return

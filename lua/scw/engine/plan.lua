@@ -198,7 +198,22 @@ local function needs_any(value, addresses)
   return found
 end
 
-local function add_outputs(context, facts, left_out)
+--- Names of outputs that hang on something a partial destroy deletes.
+---@param stack scw.dsl.Stack
+---@param steps scw.Step[]
+---@return table<string, boolean>
+function plan.lost_outputs(stack, steps)
+  local deleted, lost = {}, {}
+  for _, step in ipairs(steps) do
+    if step.action == "delete" or step.action == "forget" then deleted[step.address] = true end
+  end
+  for _, output in ipairs(stack.outputs or {}) do
+    if needs_any(output.value, deleted) then lost[output.name] = true end
+  end
+  return lost
+end
+
+local function add_outputs(context, facts, left_out, chosen)
   local list, declared = {}, {}
   for _, output in ipairs(facts.destroy and {} or facts.stack.outputs or {}) do
     declared[output.name] = true
@@ -217,8 +232,9 @@ local function add_outputs(context, facts, left_out)
     end
   end
   local partial = next(left_out) ~= nil
+  local lost = facts.destroy and plan.lost_outputs(facts.stack, chosen) or {}
   for name, present in next, context.document.outputs do
-    if not declared[name] and not partial then
+    if not declared[name] and (not partial or lost[name]) then
       list[#list + 1] = { name = name, action = "delete", old = present.value, secret = present.secret or false }
     end
   end
@@ -291,9 +307,11 @@ function plan.make(facts)
   if #context.wanted > 0 then return nil, nil, context.wanted end
   local steps = steps_of(context, facts)
   add_deletions(context, facts, steps)
-  local chosen, err, left_out = selection.apply(steps, facts)
+  local declared = {}
+  for index, node in ipairs(facts.set.nodes) do declared[index] = node.address end
+  local chosen, err, left_out = selection.apply(steps, { target = facts.target, exclude = facts.exclude, declared = declared })
   if not chosen then return nil, err end
-  local outputs = add_outputs(context, facts, left_out)
+  local outputs = add_outputs(context, facts, left_out, chosen)
   local function inside(list)
     local kept = {}
     for _, item in ipairs(list) do

@@ -20,6 +20,13 @@ local function find(steps, named)
   return found
 end
 
+local function is_declared(addresses, named)
+  for _, address in ipairs(addresses) do
+    if matches(address, named) then return true end
+  end
+  return false
+end
+
 local function spread(start, neighbours)
   local reached, queue = {}, {}
   for _, address in ipairs(start) do
@@ -71,7 +78,7 @@ local function relations(steps)
 end
 
 ---@param steps scw.Step[] `former`: what the state says the step depended on
----@param options { target?: string[], exclude?: string[] }
+---@param options { target?: string[], exclude?: string[], declared?: string[] } declared: addresses that may be named without a step
 ---@return scw.Step[]|nil chosen
 ---@return scw.Error|nil err
 ---@return table<string, boolean>|nil left_out by address
@@ -83,7 +90,7 @@ function selection.apply(steps, options)
     local start = {}
     for _, named in ipairs(list) do
       local found = find(steps, named)
-      if #found == 0 then
+      if #found == 0 and not is_declared(options.declared or {}, named) then
         local known = {}
         for _, step in ipairs(steps) do known[#known + 1] = step.address end
         problems[#problems + 1] = errors.new({

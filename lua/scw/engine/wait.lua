@@ -80,7 +80,7 @@ function wait.failure(type, answer)
   if not ready or wait.readiness(ready, answer) ~= "failed" then return nil end
   local reason = ready.reason and answer[ready.reason]
   if _G.type(reason) ~= "string" or reason == "" then reason = nil end
-  return ("%s is in %s%s"):format(type.name, tostring(answer[ready.field]), reason and ": " .. reason or "")
+  return ("%s has the status %s%s"):format(type.name, tostring(answer[ready.field]), reason and ": " .. reason or "")
 end
 
 --- Waits until a resource is ready; the answer that said so, nil and an error when it failed or is late.
@@ -114,7 +114,7 @@ function wait.ready(client, type, get, options)
   local pace = { timeout = given.timeout or ready.timeout, poll = ready.poll, expected = ready.expected }
   return wait.until_found(client, pace, look, function()
     return errors.new { code = "INFRA_006", kind = "timeout", address = given.address,
-      message = ("%s is still in %s after %s"):format(type.name, status, pace.timeout),
+      message = ("%s still has the status %s after %s"):format(type.name, status, pace.timeout),
       hint = "apply again to go on waiting, or raise the timeout of the resource" }
   end, answer ~= nil)
 end

@@ -19,14 +19,20 @@ local function from_file(path, from)
   local key, failure = core.key({ file = path })
   if key then return key end
   local hint = failure.kind == "not_found"
-    and ("make it with `%s`, or point to the one this state was sealed with"):format(MAKE:format(path)) or nil
+    and ("make it with `%s`, or point to the one this state was sealed with"):format(MAKE:format(path))
+    or failure.kind == "invalid"
+    and "give the file that this state was sealed with; a new one is made with `" .. MAKE:format("state.key") .. "`"
+    or "the file has to be readable for the one who runs this"
   return fail(("cannot use the key file %s (%s): %s"):format(path, from, failure.message), hint, failure.kind)
 end
 
 ---@param passphrase string
 ---@param from string
 local function from_passphrase(passphrase, from)
-  if #passphrase < 8 then return fail(("the passphrase in %s is too short: at least 8 characters"):format(from)) end
+  if #passphrase < 8 then
+    return fail(("the passphrase in %s is too short: at least 8 characters"):format(from), "a good one has several words, or comes from a "
+      .. "generator; keep it: without it the state is lost")
+  end
   local key, failure = core.key({ passphrase = passphrase })
   if key then return key end
   return fail(("cannot use the passphrase in %s: %s"):format(from, failure.message))

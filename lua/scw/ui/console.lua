@@ -8,7 +8,7 @@ local console = {}
 ---@field style scw.Style
 ---@field error_style scw.Style
 ---@field json boolean
----@field terminal { input: boolean, output: boolean, error: boolean, columns: integer }
+---@field terminal { input: boolean, output: boolean, error: boolean, columns: integer, rows: integer }
 ---@field secrets string[] texts that must never be shown
 ---@field sink? fun(line: string) takes remarks while progress is drawn
 ---@field lost? table why standard output did not take everything: the first `err`
@@ -31,7 +31,7 @@ function console.new(options)
   return setmetatable({
     json = options.json or false, terminal = terminal, secrets = options.secrets or {},
     style = style.new({ colour = colour and terminal.output, columns = columns }),
-    error_style = style.new({ colour = colour and terminal.error, columns = columns }),
+    error_style = style.new({ colour = colour and terminal.error, columns = columns, wraps = terminal.error }),
   }, metatable)
 end
 
@@ -62,7 +62,7 @@ end
 ---@param lines string[]|string
 function methods:note(lines)
   for _, line in ipairs(type(lines) == "string" and { lines } or lines) do
-    if self.sink then self.sink(line) else core.write("stderr", line .. "\n") end
+    if self.sink then self.sink(line) else core.write("stderr", table.concat(self.error_style:fold(line), "\n") .. "\n") end
   end
 end
 
@@ -83,7 +83,10 @@ end
 --- The present width of the terminal: it may have been resized.
 ---@return integer
 function methods:columns()
-  if self.terminal.output then self.terminal.columns = core.terminal().columns end
+  if self.terminal.output then
+    local now = core.terminal()
+    self.terminal.columns, self.terminal.rows = now.columns, now.rows
+  end
   self.style.columns = width(self.terminal)
   return self.style.columns
 end

@@ -30,7 +30,9 @@ local function add_facts(lines, err, look)
     lines[#lines + 1] = "  " .. look:paint("dim", label) .. cleaned
   end
   for _, detail in ipairs(err.details) do
-    for line in (style.clean(tostring(detail)) .. "\n"):gmatch("(.-)\n") do lines[#lines + 1] = "  " .. line end
+    for line in (style.clean(tostring(detail)) .. "\n"):gmatch("(.-)\n") do
+      for _, part in ipairs(look:fold(line, 2)) do lines[#lines + 1] = part end
+    end
   end
   fact("at ", err.source)
   fact("resource: ", err.address)
@@ -49,7 +51,9 @@ end
 function error_view.lines(err, look)
   local lines = {}
   for _, one in ipairs(errors.list(err)) do
-    lines[#lines + 1] = look:paint("red", "error " .. one.code) .. ": " .. style.clean(one.message)
+    local message = look:fold(("error %s: %s"):format(one.code, style.clean(one.message)))
+    message[1] = message[1]:gsub("^error [%w_]+", function(head) return look:paint("red", head) end)
+    table.move(message, 1, #message, #lines + 1, lines)
     add_facts(lines, one, look)
   end
   return lines

@@ -27,32 +27,34 @@ end
 ---@param event table
 ---@param elapsed_ms number since the apply began
 ---@param look scw.Style
+---@param columns? integer to cut the line to; whole without, for logs
 ---@return string|nil
-function events.line(event, elapsed_ms, look)
+function events.line(event, elapsed_ms, look, columns)
   local facts = style.action(event.action or "none")
   local address = event.address and style.clean(event.address) or ""
-  local body
+  local mark, body = "   ", nil
   if event.kind == "step_started" then
-    body = ("%s %s: %s"):format(symbol(look, event.action), address, facts.doing)
+    mark, body = symbol(look, event.action), ("%s: %s"):format(address, facts.doing)
   elseif event.kind == "step_done" then
     local took = event.elapsed_ms and (" in %s"):format(style.duration(event.elapsed_ms)) or ""
-    body = ("%s %s: %s%s"):format(symbol(look, event.action), address, facts.done, took)
+    mark, body = symbol(look, event.action), ("%s: %s%s"):format(address, facts.done, took)
   elseif event.kind == "step_failed" and type(event.error) == "table" and event.error.kind == "cancelled" then
-    body = ("%s %s: %s"):format(look:paint("yellow", ("%3s"):format("!")), address, text.progress.interrupted)
+    mark, body = look:paint("yellow", "  !"), ("%s: %s"):format(address, text.progress.interrupted)
   elseif event.kind == "step_failed" then
-    local failed = look:paint("red", ("%3s"):format("!"))
-    body = ("%s %s: %s: %s"):format(failed, address, text.progress.failed, style.clean(error_message(event.error)))
+    mark, body = look:paint("red", "  !"), ("%s: %s: %s"):format(address, text.progress.failed, style.clean(error_message(event.error)))
   elseif event.kind == "step_skipped" then
     local needs = event.needs and #event.needs > 0 and ", " .. text.progress.needs(event.needs) or ""
-    body = ("%s %s: %s%s"):format(look:paint("dim", ("%3s"):format("!")), address, text.progress.skipped, needs)
+    mark, body = look:paint("dim", "  !"), ("%s: %s%s"):format(address, text.progress.skipped, needs)
   elseif event.kind == "retry" then
-    body = ("    %s%s"):format(address ~= "" and address .. ": " or "", text.progress.retry(style.clean(tostring(event.detail or ""))))
+    body = (address ~= "" and address .. ": " or "") .. text.progress.retry(style.clean(tostring(event.detail or "")))
   elseif event.kind == "step_waiting" and event.detail then
-    body = ("    %s: %s"):format(address, text.progress.still(style.clean(tostring(event.detail))))
+    body = ("%s: %s"):format(address, text.progress.still(style.clean(tostring(event.detail))))
   elseif event.kind == "message" then
-    body = "    " .. style.clean(tostring(event.detail))
+    body = style.clean(tostring(event.detail))
   end
-  return body and stamp(look, elapsed_ms) .. " " .. body or nil
+  if not body then return nil end
+  local lead = stamp(look, elapsed_ms) .. " " .. mark .. " "
+  return lead .. (columns and style.cut(body, math.max(columns - style.width(lead), 16)) or body)
 end
 
 --- A judge of what is new: the same wait is told again to people only after a while, as a sign of life, and to programs never.

@@ -7,6 +7,8 @@ local value = require "scw.ui.value"
 
 local plan_view = {}
 
+local MOST_NAMED = 5
+
 local function by_address(left, right)
   return left.address < right.address
 end
@@ -184,6 +186,26 @@ function View:warnings(warnings)
   self:add("")
 end
 
+--- What --target and --exclude keep from happening, sorted.
+---@param plan table
+---@return string[] addresses
+local function left_out(plan)
+  local found = {}
+  for address in pairs(plan.left_out or {}) do
+    local entry = plan.entries and plan.entries[address]
+    if not entry or entry.step.action ~= "none" then found[#found + 1] = address end
+  end
+  table.sort(found)
+  return found
+end
+
+function View:left_out(plan)
+  local addresses = left_out(plan)
+  if #addresses == 0 then return end
+  local named = { table.unpack(addresses, 1, MOST_NAMED) }
+  for _, line in ipairs(style.wrap(text.plan.left_out(named, #addresses - #named), self.style.columns)) do self:add(line) end
+end
+
 --- "Plan: 3 to create, 1 to update, 12 unchanged."
 ---@param plan table
 ---@return string
@@ -205,6 +227,7 @@ function plan_view.lines(plan, look)
   local view = setmetatable({ style = look, lines = {} }, View)
   if not plan_view.changes(plan) then
     view:warnings(plan.warnings)
+    view:left_out(plan)
     view:add(text.plan.nothing(plan_view.counts(plan).none))
     return view.lines
   end
@@ -215,6 +238,7 @@ function plan_view.lines(plan, look)
   end
   view:outputs(plan.outputs)
   view:warnings(plan.warnings)
+  view:left_out(plan)
   for _, line in ipairs(style.wrap(plan_view.summary(plan), look.columns)) do view:add(look:paint("bold", line)) end
   return view.lines
 end
@@ -279,7 +303,7 @@ function plan_view.public(plan)
   return {
     format = 1, stack = plan.stack, environment = plan.environment, lineage = plan.lineage, serial = plan.serial,
     changes = plan_view.changes(plan), steps = core.array(steps), outputs = core.array(outputs), warnings = core.array(warnings),
-    summary = plan_view.counts(plan),
+    summary = plan_view.counts(plan), left_out = core.array(left_out(plan)),
   }
 end
 

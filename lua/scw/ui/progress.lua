@@ -33,7 +33,8 @@ function progress.new(plan, began_ms)
     if step.action ~= "none" then total = total + 1 end
   end
   return setmetatable({
-    total = total, steps = steps, done = 0, failed = 0, skipped = 0, interrupted = 0, perhaps = {}, began = began_ms, running = {}, waiting = {}, counts = {},
+    total = total, steps = steps, done = 0, failed = 0, skipped = 0, interrupted = 0, perhaps = {}, began = began_ms, running = {},
+    waiting = {}, counts = {},
   }, metatable)
 end
 
@@ -93,8 +94,9 @@ end
 --- The lines below the scrolled ones: what runs (longest first) and the status line; each fits in `look.columns`.
 ---@param now_ms number
 ---@param look scw.Style
+---@param rows? integer of the terminal
 ---@return string[]
-function methods:frame(now_ms, look)
+function methods:frame(now_ms, look, rows)
   local running = {}
   for _, step in pairs(self.running) do running[#running + 1] = step end
   table.sort(running, function(left, right)
@@ -102,7 +104,8 @@ function methods:frame(now_ms, look)
     return left.address < right.address
   end)
   local lines, room = {}, look.columns - 1
-  for i = 1, math.min(#running, MOST_RUNNING) do
+  local most = math.max(math.min(MOST_RUNNING, (rows or 24) - 4), 1) -- the status, what more there is, and a line that scrolls by
+  for i = 1, math.min(#running, most) do
     local step = running[i]
     local facts = style.action(step.action)
     local detail = step.detail and step.detail ~= facts.doing and ", " .. style.clean(tostring(step.detail)) or ""
@@ -111,8 +114,8 @@ function methods:frame(now_ms, look)
     line = style.pad(style.cut(line, room - 6 - #elapsed), room - 6 - #elapsed)
     lines[#lines + 1] = ("%s %s  %s"):format(look:paint(facts.colour, ("%3s"):format(facts.symbol)), line, look:paint("dim", elapsed))
   end
-  if #running > MOST_RUNNING then
-    lines[#lines + 1] = look:paint("dim", style.cut("    " .. text.progress.more(#running - MOST_RUNNING), room))
+  if #running > most then
+    lines[#lines + 1] = look:paint("dim", style.cut("    " .. text.progress.more(#running - most), room))
   end
   local left = math.max(self.total - self.done - self.failed - self.interrupted - self.skipped - #running, 0)
   local status = text.progress.status(self.done, self.total, #running, left, style.duration(now_ms - self.began))
@@ -169,7 +172,7 @@ function live_methods:redraw()
   for _, line in ipairs(self.pending) do parts[#parts + 1] = line .. "\n" end
   self.pending = {}
   if self.open then
-    for _, line in ipairs(self.state:frame(core.clock(), look)) do
+    for _, line in ipairs(self.state:frame(core.clock(), look, (self.console.terminal or {}).rows)) do
       parts[#parts + 1] = line .. "\n"
       self.widths[#self.widths + 1] = style.width(line)
     end
@@ -182,14 +185,14 @@ end
 ---@param now_ms number
 function live_methods:take(event, now_ms)
   if event.kind == "step_started" or event.kind == "step_waiting" then return end -- the frame shows it
-  local line = events.line(event, now_ms - self.state.began, self.console.style)
+  local line = events.line(event, now_ms - self.state.began, self.console.style, self.console.style.columns)
   if line then self.pending[#self.pending + 1] = line end
 end
 
 --- Shows a remark above the frame.
 ---@param line string
 function live_methods:note(line)
-  self.pending[#self.pending + 1] = line
+  for _, part in ipairs(style.wrap(line, self.console.style.columns)) do self.pending[#self.pending + 1] = part end
 end
 
 --- Removes the frame and gives the cursor back. May be called again.

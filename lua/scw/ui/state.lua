@@ -1,6 +1,7 @@
 --- Recorded state for people and for programs.
 local columns = require "scw.ui.table"
 local core = require "core"
+local text = require "scw.text"
 local value = require "scw.ui.value"
 
 local state_view = {}
@@ -33,7 +34,7 @@ function state_view.list(state, console)
   local rows, public = {}, {}
   for i, address in ipairs(state_view.addresses(state)) do
     local record = state.resources[address]
-    rows[i] = { address, record.id or "", record.status ~= "ready" and record.status or "" }
+    rows[i] = { address, record.type, record.id or "", record.status or "" }
     public[i] = { address = address, type = record.type, id = record.id, status = record.status }
   end
   if console.json then
@@ -41,6 +42,7 @@ function state_view.list(state, console)
       stack = state.stack, environment = state.environment, lineage = state.lineage, serial = state.serial, resources = core.array(public),
     }, { indent = 2 })
   else
+    if #rows == 0 then console:note(text.state.empty) end
     console:print(columns.lines(rows))
   end
 end

@@ -4,6 +4,7 @@ local style = {}
 ---@class scw.Style
 ---@field columns integer width to write for
 ---@field colour boolean
+---@field wraps boolean on a terminal: sentences are broken between words; files keep them in one line, for grep
 local methods = {}
 local metatable = { __index = methods }
 
@@ -28,11 +29,13 @@ style.actions = {
 --- The order in which actions are counted and listed.
 style.action_order = { "create", "update", "replace", "delete", "read", "adopt", "import", "move", "forget" }
 
----@param options? { colour?: boolean, columns?: integer }
+---@param options? { colour?: boolean, columns?: integer, wraps?: boolean }
 ---@return scw.Style
 function style.new(options)
   options = options or {}
-  return setmetatable({ colour = options.colour or false, columns = options.columns or 80 }, metatable)
+  return setmetatable({
+    colour = options.colour or false, columns = options.columns or 80, wraps = options.wraps or false,
+  }, metatable)
 end
 
 --- Wraps text in a colour when colours are on.
@@ -108,6 +111,18 @@ function style.wrap(text, width)
     end
     lines[#lines + 1] = line
   end
+  return lines
+end
+
+--- A sentence as the lines it takes, those behind the first indented.
+---@param text string
+---@param indent? integer of the first line; the others have two more
+---@return string[]
+function methods:fold(text, indent)
+  local lead = (" "):rep(indent or 0)
+  if not self.wraps or style.width(lead .. text) <= self.columns then return { lead .. text } end
+  local lines = style.wrap(text, math.max(self.columns - #lead - 2, 20))
+  for i, line in ipairs(lines) do lines[i] = lead .. (i == 1 and "" or "  ") .. line end
   return lines
 end
 

@@ -70,7 +70,7 @@ describe("crud", function()
     assert.is_nil(result)
     assert.are.equal("n1", created)
     assert.are.equal("INFRA_005", err.code)
-    assert.are.equal("container_namespace is in error: no room", err.message)
+    assert.are.equal("container_namespace has the status error: no room", err.message)
     assert.are.equal("x.y", err.address)
   end)
 
@@ -78,7 +78,7 @@ describe("crud", function()
     local client = scripted { ["POST " .. base] = { raw }, ["GET " .. base .. "/n1"] = { raw } }
     local _, err = crud.create(client, namespace, values, PLACE, nil, { timeouts = { create = "30s" } })
     assert.are.equal("INFRA_006", err.code)
-    assert.are.equal("container_namespace is still in creating after 30s", err.message)
+    assert.are.equal("container_namespace still has the status creating after 30s", err.message)
     assert.is_true(client.slept >= 30000 and client.slept < 31000)
     assert.is_true(#client.calls < 15)
   end)
@@ -131,9 +131,9 @@ describe("crud", function()
       ["GET " .. base .. "/n1"] = { broken, copy(raw, { status = "ready" }) }, ["GET " .. base] = { { namespaces = { broken } } },
     }
     local record = { id = "n1", place = PLACE, inputs = values }
-    assert.are.equal("container_namespace is in error: no room", crud.read(client, namespace, record).failure)
+    assert.are.equal("container_namespace has the status error: no room", crud.read(client, namespace, record).failure)
     assert.is_nil(crud.read(client, namespace, record).failure)
-    assert.are.equal("container_namespace is in error: no room", crud.list(client, namespace, PLACE)[1].failure)
+    assert.are.equal("container_namespace has the status error: no room", crud.list(client, namespace, PLACE)[1].failure)
   end)
 
   it("finds exactly what the values name", function()

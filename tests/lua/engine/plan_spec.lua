@@ -210,6 +210,7 @@ describe("plan", function()
     assert.same({}, cloud.actions(another:plan(ignoring)))
     local _, err = cloud.world():session(one("net", { name = "n" }, { import = "missing" })):plan()
     assert.match("there is no net with the id missing to import", err.message)
+    assert.equal("INFRA_004", err.code)
   end)
 
   it("reads what it is asked to look up, before or after what that depends on", function()

@@ -52,3 +52,14 @@ describe("an error", function()
     assert.are.same({ "  x.lua:1: boom", "  stack traceback:", "  \tx.lua:1" }, { table.unpack(lines, 2) })
   end)
 end)
+
+describe("long sentences", function()
+  local err = errors.new({ code = "INFRA_005", message = ("words "):rep(30):sub(1, -2), details = { ("more "):rep(30):sub(1, -2) } })
+
+  it("are wrapped on a terminal, whole elsewhere", function()
+    for _, line in ipairs(error_view.lines(err, style.new({ columns = 60, wraps = true, colour = true }))) do
+      assert.is_true(style.width(line) <= 60, line)
+    end
+    assert.are.equal(2, #error_view.lines(err, style.new({ columns = 60 })))
+  end)
+end)

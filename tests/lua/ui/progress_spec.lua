@@ -126,3 +126,21 @@ describe("live progress", function()
     live:close()
   end)
 end)
+
+describe("a small terminal", function()
+  it("gets a frame that leaves room, and lines that fit", function()
+    local steps = {}
+    for i = 1, 20 do steps[i] = { address = ("web/container.app%02d"):format(i), action = "create" } end
+    local state = progress.new({ steps = steps }, 0)
+    for _, step in ipairs(steps) do state:take({ kind = "step_started", address = step.address, action = "create" }, 0) end
+    local look = style.new({ columns = 40 })
+    assert.are.equal(6, #state:frame(0, look, 8))
+    assert.are.equal(12, #state:frame(0, look, 50))
+    assert.are.equal(3, #state:frame(0, look, 3))
+    assert.matches("and 16 more", state:frame(0, look, 8)[5])
+    local events = require "scw.ui.events"
+    local event = { kind = "step_failed", address = "web/container.app", action = "create", error = { message = ("why "):rep(40) } }
+    assert.are.equal(40, style.width(events.line(event, 0, style.new({ colour = true }), 40)))
+    assert.is_true(style.width(events.line(event, 0, look)) > 100)
+  end)
+end)

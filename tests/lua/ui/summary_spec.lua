@@ -8,7 +8,8 @@ local function ended(action, err, changes)
   local state = progress.new({ steps = { { address = "web/container.app", action = action, changes = changes or {} } } }, 0)
   state:take({ kind = "step_started", address = "web/container.app", action = action }, 0)
   state:take({ kind = "step_failed", address = "web/container.app", action = action, error = err }, 10)
-  local facts = summary.facts(state, { failures = err.kind ~= "cancelled" and { err } or {}, interrupted = err.kind == "cancelled" }, nil, 4000)
+  local cancelled = err.kind == "cancelled"
+  local facts = summary.facts(state, { failures = cancelled and {} or { err }, interrupted = cancelled }, nil, 4000)
   return summary.lines(facts, style.new()), summary.public(facts)
 end
 

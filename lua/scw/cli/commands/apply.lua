@@ -17,6 +17,7 @@ return {
     { "scwlua apply --set image_tag=1.9.0 stacks/production.lua", "with a configuration value" },
   },
   run = function(context)
-    return require("scw.cli.deploy").run(context, { question = text.apply.question }, function(session) return session:plan() end)
+    local words = { question = text.apply.question, next_steps = true }
+    return require("scw.cli.deploy").run(context, words, function(session) return session:plan() end)
   end,
 }

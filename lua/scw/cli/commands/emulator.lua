@@ -29,7 +29,10 @@ return {
     { name = "--s3-port", value = "PORT", convert = options.whole("--s3-port", 0), doc = "Port of Object Storage: the next one." },
     { name = "--data", value = "FILE", doc = "Keep everything in this file; in memory without." },
     { name = "--speed", value = "FACTOR", convert = speed, doc = "How much faster time runs (1), or instant." },
-    { name = "--exchanges", value = "FILE", doc = "Append every call and its answer to it, as JSON lines with secrets." },
+    {
+      name = "--exchanges", value = "FILE",
+      doc = "Append every call of the API and its answer, as JSON lines with secrets; calls of Object Storage are not recorded.",
+    },
     { name = "--faults", value = "JSON", doc = "Faults to inject, in the format of POST /_emulator/faults." },
   },
   examples = {
