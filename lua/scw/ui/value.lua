@@ -156,6 +156,11 @@ local function compare_lists(path, old, new, found)
     for i = 1, math.max(#old, #new) do compare(("%s[%d]"):format(path, i), old[i], new[i], found) end
     return
   end
+  local changed, position = 0, nil
+  for i = 1, #old == #new and #old or 0 do
+    if not same(old[i], new[i]) then changed, position = changed + 1, i end
+  end
+  if changed == 1 then return compare(("%s[%d]"):format(path, position), old[position], new[position], found) end
   local before = #found
   align(old, new, function(_, element) found[#found + 1] = { mark = "-", path = path, old = element, element = true } end,
     function(_, element) found[#found + 1] = { mark = "+", path = path, new = element, element = true } end)

@@ -31,6 +31,9 @@ describe("value", function()
   it("diffs maps by key and lists by element", function()
     assert.are.same({ '~ env.LOG "info" "debug"', '+ env.NEW "x"', '- env.OLD "y"' },
       marks("env", { LOG = "info", OLD = "y", SAME = "s" }, { LOG = "debug", NEW = "x", SAME = "s" }))
+    assert.are.same({ '~ triggers[1] "1" "2"' }, marks("triggers", { "1" }, { "2" }))
+    assert.are.same({ '~ args[2] "b" "x"' }, marks("args", { "a", "b", "c" }, { "a", "x", "c" }))
+    assert.are.same({ '~ triggers "1" "2"' }, marks("triggers", "1", "2"))
     assert.are.same({ '- tags "b"', '+ tags "d"' }, marks("tags", { "a", "b", "c" }, { "a", "c", "d" }))
     assert.are.same({ '~ rules[2].port 80 443' },
       marks("rules", { { ip = "a", port = 22 }, { ip = "b", port = 80 } }, { { ip = "a", port = 22 }, { ip = "b", port = 443 } }))
