@@ -40,7 +40,10 @@ local function describe(reason)
   end
   if not raised_by_user(3) then return { [bug] = debug.traceback(reason, 2) } end
   local at, text = source.split(reason)
-  return errors.new { code = "INFRA_001", message = text, source = at or here }
+  -- Lua's own libraries and loops name the type they were given
+  local hint = text:find("got reference)", 1, true) and "its value is known only later: `ref:map(function(value) … end)` gets it once it "
+    .. "is known; loops and names need values known now" or nil
+  return errors.new { code = "INFRA_001", message = text, source = at or here, hint = hint }
 end
 guard.describe = describe
 

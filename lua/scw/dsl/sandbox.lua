@@ -234,10 +234,22 @@ local GONE = {
 }
 GONE.loadstring, GONE.loadfile = GONE.load, GONE.dofile
 
+--- What a library lacks here, and why.
+local LACKING = {
+  ["math.random"] = "a stack gives the same result in every run: take values from stack:config(…), secrets from scope:generated_secret",
+  ["string.dump"] = "code comes from modules: `require \"modules.name\"`",
+}
+LACKING["math.randomseed"] = LACKING["math.random"]
+
 local function read_only(name, content)
   return setmetatable({}, {
     __name = name, __metatable = name,
-    __index = content,
+    __index = function(_, key)
+      local found = content[key]
+      if found ~= nil then return found end
+      local full = ("%s.%s"):format(name, tostring(key))
+      if LACKING[full] then fail(("a stack has no `%s`"):format(full), LACKING[full]) end
+    end,
     __newindex = function(_, key) fail(("cannot set %s.%s: libraries cannot be changed"):format(name, tostring(key))) end,
     __pairs = function() return sorted_pairs(content) end,
   })

@@ -24,9 +24,18 @@ describe("the sandbox", function()
     assert.matches("scw.env", refused("local t = os.time()", "no `os`").hint, 1, true)
     refused("local x = require 'core'", "cannot require 'core'")
     refused("local x = require 'modules../../etc'", "cannot require")
-    refused("local x = math.random()", "attempt to call a nil value")
+    assert.matches("generated_secret", refused("local x = math.random()", "a stack has no `math.random`").hint, 1, true)
+    refused("math.randomseed(1)", "a stack has no `math.randomseed`")
     refused("local x = ('').dump(print)", "attempt to call a nil value")
-    refused("string.dump(print)", "attempt to call a nil value")
+    refused("string.dump(print)", "a stack has no `string.dump`")
+    for code, message in pairs {
+      ["string.upper(ref)"] = "bad argument #1 to 'upper'", ["for i = 1, ref do print(i) end"] = "'for' limit",
+      ["math.floor(ref)"] = "'floor'",
+    } do
+      local err = refused('local ref = stack:value("v", {}).output ' .. code, message)
+      assert.matches("ref:map", err.hint, 1, true)
+      assert.are.equal("stacks/test.lua:3", err.source)
+    end
   end)
 
   it("keeps the engine's tables out of reach", function()
