@@ -43,6 +43,20 @@ describe("standard output that cannot be written", function()
   end)
 end)
 
+describe("an import of what is not there", function()
+  it("says how an id looks when it cannot be one", function()
+    local directory = program.directory()
+    for id, hint in pairs({ nonsense = "look like 6170692e", ["fr-par/11111111-2222-4333-8444-555555555555"] = "in the console" }) do
+      assert(core.file_write(directory .. "/spoken.lua", (STACK:gsub(" }%) end", (" }, { import = %q }) end"):format(id)))))
+      local result = program.run({ "plan", "--emulator", "spoken.lua" }, { directory = directory })
+      assert.are.equal(1, result.status)
+      assert.matches("INFRA_004", result.stderr)
+      assert.is_truthy(result.stderr:gsub("%s+", " "):find(hint, 1, true), result.stderr)
+    end
+    program.remove(directory)
+  end)
+end)
+
 describe("a state without anything", function()
   it("is said on standard error", function()
     local directory = program.directory()

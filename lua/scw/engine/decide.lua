@@ -5,6 +5,7 @@ local errors = require "scw.errors"
 local fingerprint = require "scw.engine.fingerprint"
 local json = require "scw.json"
 local known = require "scw.engine.known"
+local normal = require "scw.schema.normal"
 local record = require "scw.engine.record"
 local reference = require "scw.dsl.reference"
 local schema = require "scw.schema"
@@ -323,6 +324,21 @@ local function decide_lookup(context, entry)
   if stable then context.wanted[#context.wanted + 1] = entry end
 end
 
+local UUID = "^" .. ("%x"):rep(8) .. ("%-" .. ("%x"):rep(4)):rep(3) .. "%-" .. ("%x"):rep(12) .. "$"
+
+--- What to do about an id to import that nothing has; when it cannot be one, how such ids look.
+local function import_hint(type, id)
+  local form = type.api and type.api.id
+  if form and form:find("{", 1, true) then
+    local _, parts = form:gsub("{", "")
+    local _, given = id:gsub("[^/]+", "")
+    if given < parts then return "ids of this type look like " .. form:gsub("[{}]", ""):upper() end
+  elseif (form == "id" or form == "secret_id") and not normal.id(id):match(UUID) then
+    return "ids of this type look like 6170692e-7363-616c-6577-61792e636f6d, with or without the region or zone: fr-par/6170692e-…"
+  end
+  return "look for its id in the console, and whether region, zone and project are right"
+end
+
 local function decide_import(context, entry, id)
   local observed = context.observed[entry.address]
   if not observed then -- not looked at: without a refresh, or while something else is missing
@@ -332,7 +348,7 @@ local function decide_import(context, entry, id)
   end
   if observed.gone then
     add_problem(context, entry, ("there is no %s with the id %s to import"):format(entry.type.name, id),
-      "look for its id in the console, and whether region, zone and project are right", "not_found")
+      import_hint(entry.type, id), "not_found")
     mark_fresh(entry)
     entry.step = new_step(entry, "import")
     return
