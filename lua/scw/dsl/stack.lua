@@ -13,10 +13,17 @@ local NAMES = { "build", "environment", "name", "organization", "project", "regi
 
 local STATE_KEYS = {
   s3 = { bucket = "string", key = "string", region = "string", endpoint = "string", path_style = "boolean", sealed = "boolean",
-    key_file = "string", passphrase = "secret" },
-  file = { path = "string", sealed = "boolean", key_file = "string", passphrase = "secret" },
+    key_file = "string", passphrase = "secret", history = "integer" },
+  file = { path = "string", sealed = "boolean", key_file = "string", passphrase = "secret", history = "integer" },
 }
+--- How a problem names what was wanted.
+local STATE_WORDS = { string = "a text known now", boolean = "true or false", integer = "a whole number, 0 or more" }
 local STATE_REQUIRED = { s3 = { "bucket", "key" }, file = { "path" } }
+
+local function fits(found, wanted)
+  if wanted == "integer" then return math.type(found) == "integer" and found >= 0 end
+  return type(found) == wanted and found ~= ""
+end
 
 --- Takes a declaration apart: checks names, notes problems.
 local function check_names(given, names, what, report)
@@ -50,8 +57,8 @@ function stack.state(session, kind, given, here)
       if wanted == "secret" then
         if reference.is(found) and reference.secret(found) then state[key] = found
         else report(("%s: %s must not stand in the stack"):format(what, key), 'use scw.secret_env "NAME"') end
-      elseif type(found) ~= wanted or found == "" then
-        report(("%s: %s must be %s"):format(what, key, wanted == "boolean" and "true or false" or "a text known now"))
+      elseif not fits(found, wanted) then
+        report(("%s: %s must be %s"):format(what, key, STATE_WORDS[wanted]))
       else
         state[key] = found
       end

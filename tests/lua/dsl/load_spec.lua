@@ -43,6 +43,21 @@ stack:value("c", { input = "café" })]]
     assert.is_nil(text:find("value.c", 1, true))
   end)
 
+  it("says how many deployments its state keeps", function()
+    local function load(given)
+      return project.load { ["stacks/test.lua"] = ([[
+local scw = require "scw"
+return scw.stack { name = "t", state = scw.file { path = "x", history = %s }, build = function() end }]]):format(given) }
+    end
+    assert.are.equal(20, ok(load("20")).state.history)
+    assert.are.equal(0, ok(load("0")).state.history)
+    for _, wrong in ipairs { "-1", "2.5", '"20"', "true" } do
+      local made, err = load(wrong)
+      assert.is_nil(made)
+      assert.matches("scw.file: history must be a whole number, 0 or more", tostring(err))
+    end
+  end)
+
   it("evaluates to the same declarations every time", function()
     local lines = [[
 local t = {}
