@@ -21,21 +21,27 @@ end
 
 --- What an object is, as authenticated data.
 ---@class scw.state.Identity
----@field kind "snapshot"|"segment"
----@field number? integer of a segment
+---@field kind "snapshot"|"segment"|"history"|"deployment"
+---@field number? integer of a segment; the serial of a deployment
 ---@field lineage? string of a segment
+---@field deployment? string id, of what belongs to the history
 
 ---@param self scw.state.Codec
 ---@param identity scw.state.Identity
 ---@return string
 local function bound_to(self, identity)
-  return table.concat({ "scwlua state", self.stack, identity.kind, tostring(identity.number or 0), identity.lineage or "" }, "\0")
+  local parts = { "scwlua state", self.stack, identity.kind, tostring(identity.number or 0), identity.lineage or "" }
+  parts[#parts + 1] = identity.deployment
+  return table.concat(parts, "\0")
 end
 
 ---@param identity scw.state.Identity
 ---@return string
 local function named(identity)
-  return identity.kind == "segment" and ("log segment %d of the state"):format(identity.number) or "the state"
+  if identity.kind == "segment" then return ("log segment %d of the state"):format(identity.number) end
+  if identity.kind == "history" then return "the state after deployment " .. identity.deployment end
+  if identity.kind == "deployment" then return "the record of deployment " .. identity.deployment end
+  return "the state"
 end
 
 ---@param document table
