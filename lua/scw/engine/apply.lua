@@ -186,7 +186,7 @@ function apply.move(run)
     local entry = run.entries[planned.address]
     if planned.from and planned.action ~= "create" then
       run.store:write({ op = "move", from = planned.from, address = planned.address })
-      run.store:write({ op = "patch", address = planned.address, fields = { inputs = entry.record.inputs } })
+      run.store:write({ op = "patch", address = planned.address, fields = { inputs = entry.record.inputs, marked_as = json.null } })
     elseif planned.from then
       run.store:write({ op = "remove", address = planned.from })
     end

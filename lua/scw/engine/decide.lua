@@ -115,9 +115,9 @@ local function moved_record(context, entry, former)
   local copy, pairs_found, covered = {}, {}, {}
   for name, value in next, former do copy[name] = value end
   for name, value in next, entry.symbolic do covered[name] = value end
-  context.fingerprints:cover(entry.type, former.address, covered)
+  context.fingerprints:cover(entry.type, former.marked_as or former.address, covered)
   for name, value in next, covered do pair_marks(value, entry.inputs[name], pairs_found) end
-  copy.inputs, copy.address = translate(former.inputs, pairs_found), entry.address
+  copy.inputs, copy.address, copy.marked_as = translate(former.inputs, pairs_found), entry.address, nil
   return copy
 end
 
@@ -125,7 +125,7 @@ end
 local function find_record(context, entry)
   local address, node = entry.address, entry.node
   local present = context.document.resources[address]
-  if present then return present, context.observed[address] end
+  if present then return present.marked_as and moved_record(context, entry, present) or present, context.observed[address] end
   for _, alias in ipairs(node.options.aliases or {}) do
     local former = context.document.resources[alias]
     if former and not context.set.by_address[alias] and not context.claimed[alias] then

@@ -7,6 +7,7 @@ local adopt = require "scw.engine.adopt"
 local apply = require "scw.engine.apply"
 local checks = require "scw.engine.checks"
 local codec = require "scw.state.codec"
+local deployment = require "scw.engine.deployment"
 local desired = require "scw.engine.desired"
 local edges = require "scw.engine.edges"
 local errors = require "scw.errors"
@@ -287,20 +288,31 @@ local function with_lock(self, position, fn)
   return fn(current, held)
 end
 
-local function note_deployment(run, result, began, held)
-  local facts, summary = held.facts, {}
-  for action, count in next, run.plan.summary do
-    if action ~= "none" then summary[action] = count end
+--- The deployment that this run is, for the state and its history.
+---@param self scw.Session
+---@param current scw.state.Store
+---@param held scw.state.Lock
+---@return scw.Deployment
+local function begin_deployment(self, current, held)
+  return deployment.begin({
+    store = current, holder = held.facts, previous = self.store.fresh and 0 or self.store.document.serial, path = self.stack.path,
+    kept = self.stack.state.history, on_message = self.on_message,
+  })
+end
+
+local function outcome_of(made, result)
+  local planned = {}
+  for action, count in next, made.summary do
+    if action ~= "none" then planned[action] = count end
   end
-  run.store:write({ op = "deployment", deployment = {
-    id = facts.id, who = facts.who, host = facts.host, command = facts.command, run = facts.run, started = began,
-    ended = os.date("!%Y-%m-%dT%H:%M:%SZ", math.floor(core.now())), planned = summary, serial = run.store.document.serial + 1,
+  return {
+    planned = planned, counts = { done = result.done, failed = #result.failures, skipped = result.skipped },
     result = result.interrupted and "interrupted" or #result.failures > 0 and "failed" or "done",
-  } })
+  }
 end
 
 local function carry_out(self, made, current, held)
-  local began = held.facts.created
+  local begun = begin_deployment(self, current, held)
   for _, entry in ipairs(made.adoption) do current:write(entry) end
   local run = {
     store = current, crud = self.crud, client = self.client, catalogue = self.catalogue, plan = made, entries = made.entries,
@@ -316,10 +328,10 @@ local function carry_out(self, made, current, held)
   local ok, problem = apply.outputs(run, self.stack)
   if not ok then result.failures[#result.failures + 1] = problem end
   for _, failed in ipairs(checks.apply(run, self.stack)) do result.failures[#result.failures + 1] = failed end
-  note_deployment(run, result, began, held)
-  ok, err = current:fold()
+  local noted
+  noted, err = begun:finish(outcome_of(made, result))
   self.store = current
-  if not ok then return nil, err end
+  if not noted then return nil, err end
   self.on_event({ kind = "state_saved" })
   result.outputs, result.serial = apply.shown_outputs(current.document), current.document.serial
   return result
@@ -393,11 +405,12 @@ function methods:refresh()
     end
   end
   if #entries == 0 then return result end
-  return with_lock(self, position, function(current)
+  return with_lock(self, position, function(current, held)
+    local begun = begin_deployment(self, current, held)
     for _, entry in ipairs(entries) do current:write(entry) end
-    local ok, failure = current:fold()
+    local noted, failure = begun:finish({ result = "done", counts = { changed = #entries } })
     self.store = current
-    if not ok then return nil, failure end
+    if not noted then return nil, failure end
     return result
   end)
 end
@@ -411,6 +424,17 @@ function methods:lock(id)
   return lock.find(self.backend, self.name, id)
 end
 
+--- Changes what is recorded, not what is there: calls `fn` with a deployment that has begun, while the state is as this session read it.
+---@param fn fun(begun: scw.Deployment): any, scw.Error|nil ends the deployment
+---@return any, scw.Error|nil what `fn` answers
+function methods:rewrite(fn)
+  return with_lock(self, self.store:position(), function(current, held)
+    local result, err = fn(begin_deployment(self, current, held))
+    self.store = current
+    return result, err
+  end)
+end
+
 --- Frees the lock that somebody else left, named by its id.
 ---@param id string
 ---@return boolean|nil, scw.Error|nil
@@ -421,6 +445,10 @@ function methods:unlock(id)
 end
 
 -- Looking ---------------------------------------------------------------------------------------------------------------
+
+--- Where the state and its history are; nothing is read yet.
+---@return scw.state.Store|nil, scw.Error|nil
+function methods:place() return store_of(self) end
 
 --- The state as it is saved now.
 ---@return scw.state.Document|nil, scw.Error|nil

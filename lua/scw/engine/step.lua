@@ -76,7 +76,9 @@ local function save_finished(run, entry)
   for _, name in ipairs({ "status", "id", "place", "inputs", "outputs", "dependencies", "options", "source", "schema" }) do
     if not record.same(present[name], made[name]) then fields[name], differs = made[name], true end
   end
-  if present.reason then fields.reason, differs = core.null, true end
+  for _, name in ipairs({ "reason", "marked_as" }) do
+    if present[name] then fields[name], differs = core.null, true end
+  end
   if differs then run.store:write({ op = "patch", address = entry.address, fields = fields }) end
 end
 

@@ -23,6 +23,7 @@ local DEPLOYMENTS_KEPT = 50
 ---@field schema integer version of the type's fields
 ---@field options table protect, retain_on_delete, create_first, replace_on
 ---@field source? string file:line of the declaration
+---@field marked_as? string the address that the marks of its secrets were made for, when the record was moved since
 ---@field deposed? scw.state.Record[] predecessors of a replacement that still have to go
 
 ---@class scw.state.Document

@@ -220,6 +220,17 @@ local function remove_segments(self, numbers, upto)
   return parallel.map(old, READERS, function(number) return self.backend:delete(log.key(self.name, number)) end)
 end
 
+--- A new snapshot holds everything up to here.
+---@param self scw.state.Store
+---@param folded integer number of the last segment in it
+---@param upto integer number of entries in it
+local function settle(self, folded, upto)
+  self.log:resume(folded, upto)
+  self.last, self.folded_entries, self.folded_bytes = self.log.number, upto, self.log.bytes
+  local numbers = segment_numbers(self)
+  if numbers then remove_segments(self, numbers, folded) end
+end
+
 --- The log becomes part of a new snapshot; entries may go on arriving. Without entries since the last one nothing is written.
 ---@return boolean|nil, scw.Error|nil
 function methods:fold()
@@ -238,10 +249,24 @@ function methods:fold()
   local ok, err = write_snapshot(self, next_document)
   if not ok then return nil, err end
   self.document.serial, self.document.folded = next_document.serial, folded
-  self.log:resume(folded, upto)
-  self.last, self.folded_entries, self.folded_bytes = self.log.number, upto, self.log.bytes
-  local numbers = segment_numbers(self)
-  if numbers then remove_segments(self, numbers, folded) end
+  settle(self, folded, upto)
+  return true
+end
+
+--- Puts another document in the place of this one, as a whole, under a serial above both. The caller holds the lock and has begun.
+---@param document scw.state.Document
+---@return boolean|nil, scw.Error|nil
+function methods:replace(document)
+  local closed, err = self.log:close()
+  if not closed then return nil, err end
+  local folded = self.log.number
+  local next_document = advanced(document, folded)
+  next_document.serial = math.max(document.serial, self.document.serial) + 1
+  local ok
+  ok, err = write_snapshot(self, next_document)
+  if not ok then return nil, err end
+  self.document, self.log.lineage = next_document, next_document.lineage
+  settle(self, folded, self.log.appended)
   return true
 end
 

@@ -1,0 +1,172 @@
+--- Changes to what is recorded, by hand: another address for a record, a record forgotten, a whole document put in place. Nothing at the
+--- service changes. Each is a deployment of its own, so that the history can show and undo it.
+local core = require "core"
+local errors = require "scw.errors"
+local model = require "scw.state.model"
+local suggest = require "scw.suggest"
+
+local amend = {}
+
+local function invalid(message, hint, facts)
+  local all = { code = "INFRA_001", kind = "invalid", message = message, hint = hint }
+  for name, value in pairs(facts or {}) do all[name] = value end
+  return nil, errors.new(all)
+end
+
+--- The record at an address, or an error that names the nearest one.
+---@param document scw.state.Document
+---@param address string
+---@return scw.state.Record|nil, scw.Error|nil
+function amend.find(document, address)
+  local record = document.resources[address]
+  if record then return record end
+  local known = {}
+  for index, present in ipairs(model.sorted(document)) do known[index] = present.address end
+  return nil, errors.new({
+    code = "INFRA_004", kind = "not_found", message = ("the state has no resource '%s'"):format(address),
+    hint = document.intents[address] and "its creation was interrupted: the next apply settles it"
+      or suggest.hint(address, known) or "'scwlua state list' shows them",
+  })
+end
+
+--- Lists addresses with one exchanged for another; nil when it is not among them.
+local function exchanged(addresses, from, to)
+  local list, found = core.array({}), false
+  for index, address in ipairs(addresses) do
+    found = found or address == from
+    list[index] = address == from and to or address
+  end
+  table.sort(list)
+  return found and list or nil
+end
+
+--- A record's predecessors, when one of them needs what is renamed.
+local function exchanged_deposed(deposed, from, to)
+  local list, found = {}, false
+  for index, former in ipairs(deposed or {}) do
+    local copy, dependencies = {}, exchanged(former.dependencies, from, to)
+    for name, value in next, former do copy[name] = value end
+    copy.dependencies, found = dependencies or former.dependencies, found or dependencies ~= nil
+    list[index] = copy
+  end
+  return found and list or nil
+end
+
+local function check_move(document, record, to)
+  local module, type_name, name = to:match("^(.-)([%w_]+)%.([^/%s]+)$")
+  if not name or (module ~= "" and not module:match("^[^/%s].*/$")) then
+    return invalid(("'%s' is not an address"):format(to),
+      ("such as %s, or module/%s"):format(record.address, record.address:match("[^/]*$")))
+  end
+  if type_name ~= record.type then
+    return invalid(("%s is a %s: it cannot become a %s"):format(record.address, record.type, type_name),
+      "only the module and the name can change", { address = record.address })
+  end
+  if to == record.address then return invalid(("this is its address already: %s"):format(to)) end
+  if document.resources[to] then
+    return invalid(("the state has a resource at %s already"):format(to), "move or forget that one first", { address = to })
+  end
+  for _, address in ipairs({ record.address, to }) do
+    if document.intents[address] then
+      return invalid(("the creation of %s was interrupted"):format(address), "apply or refresh first", { address = address })
+    end
+  end
+  return true
+end
+
+--- What a move means for the records: the one that moves, and those that need it.
+---@param document scw.state.Document
+---@param from string
+---@param to string
+---@return table[]|nil entries, scw.Error|nil
+function amend.move_entries(document, from, to)
+  local record, err = amend.find(document, from)
+  if not record then return nil, err end
+  local ok
+  ok, err = check_move(document, record, to)
+  if not ok then return nil, err end
+  local entries = {
+    { op = "move", from = from, address = to }, { op = "patch", address = to, fields = { marked_as = record.marked_as or from } },
+  }
+  for _, other in ipairs(model.sorted(document)) do
+    local fields = { dependencies = exchanged(other.dependencies, from, to), deposed = exchanged_deposed(other.deposed, from, to) }
+    if next(fields) then
+      entries[#entries + 1] = { op = "patch", address = other.address == from and to or other.address, fields = fields }
+    end
+  end
+  return entries
+end
+
+local function rewrite(session, entries, counts)
+  return session:rewrite(function(begun)
+    for _, entry in ipairs(entries) do begun.store:write(entry) end
+    return begun:finish({ result = "done", counts = counts })
+  end)
+end
+
+--- Gives a record another address.
+---@param session scw.Session
+---@param from string
+---@param to string
+---@return scw.state.Deployment|nil, scw.Error|nil
+function amend.move(session, from, to)
+  local document, err = session:state()
+  if not document then return nil, err end
+  local entries
+  entries, err = amend.move_entries(document, from, to)
+  if not entries then return nil, err end
+  return rewrite(session, entries, { moved = 1 })
+end
+
+--- Forgets a record and the predecessors that still wait for their deletion; what they stand for stays.
+---@param session scw.Session
+---@param address string
+---@return scw.state.Deployment|nil, scw.Error|nil
+function amend.remove(session, address)
+  local document, record, err
+  document, err = session:state()
+  if not document then return nil, err end
+  record, err = amend.find(document, address)
+  if not record then return nil, err end
+  local entries = {}
+  for index = 1, 1 + #(record.deposed or {}) do entries[index] = { op = "remove", address = address } end
+  return rewrite(session, entries, { forgotten = #entries })
+end
+
+local function is_empty(document)
+  return next(document.resources) == nil and next(document.intents) == nil and #document.deployments == 0
+end
+
+local function check_push(session, present, pushed, force)
+  if pushed.stack ~= session.stack.name then
+    return invalid(("this is a state of the stack '%s', not of '%s'"):format(pushed.stack, session.stack.name),
+      "push it with the stack that it belongs to")
+  end
+  if force or is_empty(present) then return true end
+  local hint = "compare first (state pull, state diff); --force puts it there all the same"
+  if pushed.lineage ~= present.lineage then
+    return invalid("this state was not made from the present one: its lineage is another",
+      hint, { details = { "lineage here: " .. present.lineage, "lineage given: " .. pushed.lineage } })
+  end
+  if pushed.serial < present.serial then
+    return invalid(("this state is older than the present one: serial %d, not %d"):format(pushed.serial, present.serial), hint)
+  end
+  return true
+end
+
+--- Puts a document in the place of the present one.
+---@param session scw.Session
+---@param pushed scw.state.Document
+---@param force? boolean also an older one, or one of another lineage
+---@return scw.state.Deployment|nil, scw.Error|nil
+function amend.push(session, pushed, force)
+  local present, err = session:state()
+  if not present then return nil, err end
+  local ok
+  ok, err = check_push(session, present, pushed, force)
+  if not ok then return nil, err end
+  local count = #model.sorted(pushed)
+  return session:rewrite(function(begun) return begun:replace(pushed, { result = "done", counts = { resources = count } }) end)
+end
+
+return amend

@@ -1,0 +1,274 @@
+local amend = require "scw.engine.amend"
+local cloud = require "tests.lua.engine.cloud"
+local core = require "core"
+local deployment = require "scw.engine.deployment"
+local json = require "scw.json"
+local model = require "scw.state.model"
+local past = require "scw.engine.past"
+
+local function stack(names)
+  names = names or {}
+  return cloud.stack(function(declare, output)
+    local net = declare("net", names.net or "main", { name = "n" })
+    local server = declare("server", names.server or "app/web", {
+      name = "s", network = net, image = names.image or "a", password = "secret one", secrets = { ONE = "secret two" },
+    })
+    declare("server", "other", { name = "o", secrets = { THEIRS = "with " .. server.password } })
+    output("cidr", net.cidr)
+  end)
+end
+
+local function applied()
+  local world = cloud.world()
+  assert.equal("", cloud.failures((world:apply(stack()))))
+  return world
+end
+
+local function records(world) return assert(past.records(world:session(stack()))) end
+
+--- Did none of this touch anything but the state?
+local function untouched(world, calls) assert.equal(calls, #world.cloud.calls) end
+
+describe("the history of deployments", function()
+  it("has one entry for each run that wrote, with who, what and what came of it", function()
+    local world = applied()
+    world:apply(stack()) -- nothing to do, yet asked for
+    world.cloud.fail = function(verb) return verb == "update" and { kind = "failed", message = "no" } or nil end
+    world:apply(stack({ image = "b" }))
+    world.cloud.fail = function() end
+    world.cloud.objects["net-1"].outputs.cidr = "10.77"
+    assert(world:session(stack()):refresh())
+    assert(world:session(stack()):refresh()) -- found nothing: leaves nothing
+    world:destroy(stack())
+    local kept = records(world)
+    local results, serials = {}, {}
+    for index, record in ipairs(kept) do
+      results[index], serials[index] = record.result, record.serial - record.previous
+      assert.equal("me", record.who)
+      assert.equal("here", record.host)
+      assert.match("apply$", record.command)
+      assert.is_true(record.ended >= record.started)
+    end
+    assert.same({ "done", "done", "failed", "done", "done" }, results)
+    assert.same({ 1, 1, 1, 1, 2 }, serials) -- the first run made the state as well
+    assert.same({ delete = 3 }, kept[1].planned)
+    assert.same({ changed = 1 }, kept[2].counts)
+    assert.same({ done = 0, failed = 1, skipped = 0 }, kept[3].counts)
+    assert.equal(0, kept[5].previous)
+    local document, id = past.document(world:session(stack()), kept[5].id:sub(1, 8))
+    assert.equal(kept[5].id, id)
+    assert.equal("a", document.resources["app/server.web"].inputs.image)
+    assert.equal(kept[5].id, document.deployments[1].id)
+    assert.same({}, assert(past.document(world:session(stack()))).resources)
+  end)
+
+  it("keeps as many as the stack says", function()
+    local world = cloud.world()
+    local wanted = stack()
+    wanted.state.history = 2
+    for _ = 1, 4 do world:apply(wanted) end
+    assert.equal(2, #records(world))
+    assert.equal(4, #world:state().deployments)
+    wanted.state.history = 0
+    world:apply(wanted)
+    assert.same({}, records(world))
+  end)
+
+  it("is not worth failing for, and says so", function()
+    local world = cloud.world()
+    world.backend.on_put = function(key) return key:find(".history/", 1, true) and { kind = "io", message = "disk full" } or nil end
+    local opened, said = world:session(stack()), {}
+    opened.on_message = function(line) said[#said + 1] = line end
+    local result = assert(opened:apply(assert(opened:plan())))
+    assert.equal("", cloud.failures(result))
+    assert.match("missing in the history.*disk full", table.concat(said, "\n"))
+    assert.is_truthy(world:state().resources["net.main"])
+  end)
+
+  it("names the commit of the work tree that the stack is in, and whether it was clean", function()
+    local directory = ("%s/scwlua-git-%s"):format(core.environment().TMPDIR or "/tmp", core.uuid())
+    assert(core.directory_create(directory .. "/stacks"))
+    local path = directory .. "/stacks/shop.lua"
+    local _ <close> = setmetatable({}, { __close = function() core.exec { argv = { "rm", "-rf", directory } } end })
+    assert(core.file_write(path, "one"))
+    local function git(...)
+      local result = core.exec { argv = { "git", "-C", directory, "-c", "user.name=t", "-c", "user.email=t@localhost", ... } }
+      return result and result.status == 0 and result.stdout or nil
+    end
+    assert.is_nil(deployment.commit(nil))
+    assert.is_nil(deployment.commit(directory .. "/missing/shop.lua"))
+    assert.is_nil(deployment.commit(path)) -- not a work tree, or no git at all
+    if not git("init", "-q") then return pending("needs git") end
+    assert.is_nil(deployment.commit(path)) -- nothing committed yet
+    assert(git("add", "."))
+    assert(git("commit", "-q", "-m", "one"))
+    local commit, dirty = deployment.commit(path)
+    assert.equal(git("rev-parse", "HEAD"):match("%x+"), commit)
+    assert.is_nil(dirty)
+    assert(core.file_write(path, "two"))
+    commit, dirty = deployment.commit(path)
+    assert.equal(40, #commit)
+    assert.is_true(dirty)
+  end)
+end)
+
+describe("moving a record", function()
+  it("changes its address only: nothing is planned for the renamed declaration, its secrets included", function()
+    local world = applied()
+    local calls = #world.cloud.calls
+    local record = assert(amend.move(world:session(stack()), "app/server.web", "shop/server.front"))
+    assert.same({ moved = 1 }, record.counts)
+    untouched(world, calls)
+    local renamed = stack({ server = "shop/front" })
+    assert.same({}, cloud.actions(world:plan(renamed)))
+    -- Twice is the same as once, and what changed meanwhile is seen.
+    assert(amend.move(world:session(stack()), "shop/server.front", "server.back"))
+    assert.same({}, cloud.actions(world:plan(stack({ server = "back" }))))
+    local changed = stack({ server = "back", image = "b" })
+    assert.same({ "update server.back" }, cloud.actions(world:plan(changed)))
+    assert.equal("", cloud.failures((world:apply(changed))))
+    assert.is_nil(world:state().resources["server.back"].marked_as)
+    assert(amend.move(world:session(stack()), "server.back", "server.again"))
+    assert.same({}, cloud.actions(world:plan(stack({ server = "again", image = "b" }))))
+  end)
+
+  it("takes along those that need it", function()
+    local world = applied()
+    assert(amend.move(world:session(stack()), "net.main", "net.core"))
+    assert.same({ "net.core" }, { table.unpack(world:state().resources["app/server.web"].dependencies) })
+    assert.same({}, cloud.actions(world:plan(stack({ net = "core" }))))
+    world:destroy(stack({ net = "core" }))
+    assert.equal(0, world.cloud:size())
+  end)
+
+  it("is refused where it makes no sense", function()
+    local world = applied()
+    local before = #records(world)
+    local function fails(from, to)
+      local record, err = amend.move(world:session(stack()), from, to)
+      assert.is_nil(record)
+      return err
+    end
+    assert.match("app/server.web", fails("app/server.wbe", "server.x").hint)
+    assert.match("cannot become a net", fails("app/server.web", "app/net.web").message)
+    assert.match("has a resource at server.other already", fails("app/server.web", "server.other").message)
+    assert.match("is its address already", fails("app/server.web", "app/server.web").message)
+    for _, word in ipairs({ "web", "server.", "server.a/b", "server.a b", "/server.a", "" }) do
+      assert.match("is not an address", fails("app/server.web", word).message, 1, word)
+    end
+    assert.equal(before, #records(world))
+  end)
+end)
+
+describe("forgetting a record", function()
+  it("leaves the resource where it is", function()
+    local world = applied()
+    local calls = #world.cloud.calls
+    assert.same({ forgotten = 1 }, assert(amend.remove(world:session(stack()), "server.other")).counts)
+    untouched(world, calls)
+    assert.equal(3, world.cloud:size())
+    assert.is_nil(world:state().resources["server.other"])
+    local _, err = amend.remove(world:session(stack()), "server.other")
+    assert.equal("INFRA_004", err.code)
+  end)
+
+  it("forgets its predecessors as well, which would come back otherwise", function()
+    local world = applied()
+    world:session(stack())
+    local opened = world:session(stack())
+    assert(opened:state())
+    assert(opened:rewrite(function(begun)
+      local web = opened.store.document.resources["app/server.web"]
+      begun.store:write({ op = "patch", address = "app/server.web", fields = { deposed = { web } } })
+      return begun:finish({ result = "done", counts = {} })
+    end))
+    assert.same({ forgotten = 2 }, assert(amend.remove(world:session(stack()), "app/server.web")).counts)
+    assert.is_nil(world:state().resources["app/server.web"])
+  end)
+
+  it("does not happen to a state that changed meanwhile", function()
+    local world = applied()
+    local opened = world:session(stack())
+    assert(opened:state())
+    world:apply(stack({ image = "b" }))
+    local record, err = opened:rewrite(function() error("must not begin") end)
+    assert.is_nil(record)
+    assert.equal("INFRA_011", err.code)
+  end)
+end)
+
+describe("pushing a state", function()
+  --- What `state pull` writes and `state push` reads.
+  local function copy(document) return assert(model.unpack(json.decode(assert(json.encode(model.pack(document)))))) end
+
+  it("brings an earlier one back, when forced, under a new serial", function()
+    local world = applied()
+    local old = copy(world:state())
+    assert(amend.remove(world:session(stack()), "server.other"))
+    local record, err = amend.push(world:session(stack()), copy(old))
+    assert.is_nil(record)
+    assert.match("older than the present one: serial 2, not 3", err.message)
+    record = assert(amend.push(world:session(stack()), copy(old), true))
+    assert.equal(4, record.serial)
+    assert.equal(3, record.previous)
+    assert.equal(4, world:state().serial)
+    assert.same({}, cloud.actions(world:plan(stack())))
+    assert.equal(record.id, records(world)[1].id)
+    assert.equal(4, assert(past.document(world:session(stack()), record.id)).serial)
+    world:apply(stack({ image = "b" })) -- and work goes on
+    assert.equal("b", world:state().resources["app/server.web"].inputs.image)
+  end)
+
+  it("takes back what was pulled and put right", function()
+    local world = applied()
+    local document = copy(world:state())
+    document.resources["server.other"] = nil
+    assert(amend.push(world:session(stack()), document))
+    assert.is_nil(world:state().resources["server.other"])
+  end)
+
+  it("refuses another lineage unless forced, and another stack always", function()
+    local world, elsewhere = applied(), applied()
+    local foreign = copy(elsewhere:state())
+    local record, err = amend.push(world:session(stack()), copy(foreign))
+    assert.is_nil(record)
+    assert.match("its lineage is another", err.message)
+    assert.equal(2, world:state().serial)
+    assert(amend.push(world:session(stack()), copy(foreign), true))
+    assert.equal(foreign.lineage, world:state().lineage)
+    assert.same({}, cloud.actions(world:plan(stack())))
+    world:apply(stack({ image = "b" }))
+    world:apply(stack({ image = "c" }))
+    assert.equal("c", world:state().resources["app/server.web"].inputs.image)
+    assert.equal(4, #records(world)) -- those of the lineage before as well
+    foreign.stack = "bazaar"
+    record, err = amend.push(world:session(stack()), foreign, true)
+    assert.is_nil(record)
+    assert.match("of the stack 'bazaar', not of 'test'", err.message)
+  end)
+
+  it("fills a place that has no state yet", function()
+    local world, empty = applied(), cloud.world()
+    empty.cloud = world.cloud
+    assert(amend.push(empty:session(stack()), copy(world:state())))
+    assert.equal(world:state().lineage, empty:state().lineage)
+    assert.same({}, cloud.actions(empty:plan(stack())))
+  end)
+
+  it("never overwrites what somebody else wrote meanwhile", function()
+    local world = applied()
+    local document = copy(world:state())
+    local theirs = world.backend:copy().objects["test.state"].bytes
+    world.backend.on_put = function(key)
+      if key ~= "test.state" then return nil end
+      world.backend.on_put = function() end
+      world.backend.objects["test.state"] = { bytes = theirs, etag = "theirs" }
+    end
+    local record, err = amend.push(world:session(stack()), document)
+    assert.is_nil(record)
+    assert.equal("INFRA_011", err.code)
+    assert.match("nothing was overwritten", err.hint)
+    assert.equal("theirs", world.backend.objects["test.state"].etag)
+    assert.equal(1, #records(world))
+  end)
+end)
