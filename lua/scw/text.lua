@@ -131,4 +131,28 @@ text.refresh = {
   end,
 }
 
+text.history = {
+  columns = { "DEPLOYMENT", "STARTED", "RESULT", "CHANGES", "COMMIT", "WHO", "COMMAND" },
+  empty = "Nothing was deployed yet, or the stack keeps no history.",
+  same = function(from, to) return ("No difference between %s and %s."):format(from, to) end,
+  between = function(from, to, parts) return ("From %s to %s: %s."):format(from, to, parts) end,
+}
+
+text.state = {
+  unsealed = "This document is not sealed. It holds no secret, only fingerprints of secrets and the key they are made with: "
+    .. "keep it private.",
+  pulled = function(path, serial, count) return ("Wrote serial %d with %d resources to %s."):format(serial, count, path) end,
+  pushed = function(serial, count) return ("The state is now serial %d with %d resources."):format(serial, count) end,
+  moved = function(from, to) return ("%s is %s now."):format(from, to) end,
+  move_undeclared = function(address) return ("the stack does not declare %s: the next apply would delete it"):format(address) end,
+  question = function(address, id)
+    return ("Forget %s (%s)? It goes on existing at Scaleway, and nothing here manages it any more. Only 'yes' goes on: "):format(
+      address, id)
+  end,
+  needs_yes_hint = "add --yes when it is certain that the resource should be forgotten",
+  kept = "Nothing was forgotten.",
+  forgotten = function(address, id) return ("Forgot %s; %s goes on existing."):format(address, id) end,
+  still_declared = function(address) return ("the stack still declares %s: the next apply would create it again"):format(address) end,
+}
+
 return text

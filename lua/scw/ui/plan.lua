@@ -219,26 +219,34 @@ function plan_view.summary(plan)
   return text.plan.summary(table.concat(parts, ", "))
 end
 
---- The plan for people, summary last.
----@param plan table
+--- What changes, without summary and warnings.
+---@param plan { stack?: string, steps: table[], outputs?: table[] }
 ---@param look scw.Style
 ---@return string[] lines
-function plan_view.lines(plan, look)
+function plan_view.body(plan, look)
   local view = setmetatable({ style = look, lines = {} }, View)
-  if not plan_view.changes(plan) then
-    view:warnings(plan.warnings)
-    view:left_out(plan)
-    view:add(text.plan.nothing(plan_view.counts(plan).none))
-    return view.lines
-  end
   for _, group in ipairs(plan_view.groups(plan)) do
     view:add(look:paint("bold", group.name == "" and (plan.stack or "") or group.name))
     for _, step in ipairs(group.steps) do view:step(step) end
     view:add("")
   end
   view:outputs(plan.outputs)
+  return view.lines
+end
+
+--- The plan for people, summary last.
+---@param plan table
+---@param look scw.Style
+---@return string[] lines
+function plan_view.lines(plan, look)
+  local changes = plan_view.changes(plan)
+  local view = setmetatable({ style = look, lines = changes and plan_view.body(plan, look) or {} }, View)
   view:warnings(plan.warnings)
   view:left_out(plan)
+  if not changes then
+    view:add(text.plan.nothing(plan_view.counts(plan).none))
+    return view.lines
+  end
   for _, line in ipairs(style.wrap(plan_view.summary(plan), look.columns)) do view:add(look:paint("bold", line)) end
   return view.lines
 end

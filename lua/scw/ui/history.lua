@@ -1,0 +1,122 @@
+--- Deployments that are kept, and what differs between the states they left.
+local columns = require "scw.ui.table"
+local core = require "core"
+local plan_view = require "scw.ui.plan"
+local style = require "scw.ui.style"
+local text = require "scw.text"
+local value = require "scw.ui.value"
+
+local history_view = {}
+
+local SHORT = 8 -- characters of an id or a commit that people need
+
+--- An id as people need it.
+---@param id string
+---@return string
+function history_view.short(id) return #id > SHORT and id:sub(1, SHORT) or id end
+
+--- "+3 ~1", or "2 changed".
+local function changed(record)
+  local parts = {}
+  for _, action in ipairs(style.action_order) do
+    local count = (record.planned or {})[action]
+    if count then parts[#parts + 1] = style.actions[action].symbol .. count end
+  end
+  if record.planned then return #parts > 0 and table.concat(parts, " ") or "-" end
+  local names = {}
+  for name in pairs(record.counts or {}) do names[#names + 1] = name end
+  table.sort(names)
+  for i, name in ipairs(names) do parts[i] = ("%d %s"):format(record.counts[name], name) end
+  return table.concat(parts, ", ")
+end
+
+local function commit(record)
+  if not record.commit then return "-" end
+  return history_view.short(record.commit) .. (record.dirty and "+" or "")
+end
+
+---@param records scw.state.Deployment[] the latest first
+---@param look scw.Style
+---@return string[]
+function history_view.lines(records, look)
+  if #records == 0 then return { text.history.empty } end
+  local rows = { text.history.columns }
+  for i, record in ipairs(records) do
+    rows[i + 1] = {
+      history_view.short(record.id), record.started, record.result, changed(record), commit(record),
+      ("%s@%s"):format(record.who, record.host), record.command .. (record.run and " (" .. record.run .. ")" or ""),
+    }
+    for j, cell in ipairs(rows[i + 1]) do rows[i + 1][j] = style.clean(cell) end
+  end
+  local lines = columns.lines(rows, { columns = math.max(look.columns, 100) })
+  lines[1] = look:paint("bold", lines[1])
+  return lines
+end
+
+---@param record scw.state.Deployment
+---@return table
+local function public_record(record)
+  return {
+    id = record.id, serial = record.serial, previous = record.previous, lineage = record.lineage, who = record.who, host = record.host,
+    command = record.command, run = record.run, commit = record.commit, dirty = record.dirty or false, started = record.started,
+    ended = record.ended, result = record.result, planned = record.planned, counts = record.counts or {},
+  }
+end
+
+--- For programs (`docs/json.md`).
+---@param records scw.state.Deployment[]
+---@return table
+function history_view.public(records)
+  local list = {}
+  for i, record in ipairs(records) do list[i] = public_record(record) end
+  return { deployments = core.array(list) }
+end
+
+--- The two ends of a comparison, and what differs.
+---@class scw.Comparison
+---@field stack string
+---@field from { name: string, serial: integer } name: id of the deployment, or "now"
+---@field to { name: string, serial: integer }
+---@field difference scw.StateDifference
+
+---@param comparison scw.Comparison
+---@param look scw.Style
+---@return string[]
+function history_view.difference(comparison, look)
+  local from, to = history_view.short(comparison.from.name), history_view.short(comparison.to.name)
+  local difference, parts = comparison.difference, {}
+  if #difference.steps == 0 and #difference.outputs == 0 then return { text.history.same(from, to) } end
+  local lines = plan_view.body({ stack = comparison.stack, steps = difference.steps, outputs = difference.outputs }, look)
+  for _, action in ipairs(style.action_order) do
+    local count = difference.summary[action]
+    if count then parts[#parts + 1] = count .. " " .. style.actions[action].done end
+  end
+  if #parts == 0 then parts[1] = text.plan.only_outputs end
+  for _, line in ipairs(style.wrap(text.history.between(from, to, table.concat(parts, ", ")), look.columns)) do
+    lines[#lines + 1] = look:paint("bold", line)
+  end
+  return lines
+end
+
+--- For programs (`docs/json.md`); no fingerprint.
+---@param comparison scw.Comparison
+---@return table
+function history_view.public_difference(comparison)
+  local difference, steps, outputs = comparison.difference, {}, {}
+  for i, step in ipairs(difference.steps) do
+    local changes = {}
+    for j, change in ipairs(step.changes) do changes[j] = plan_view.public_change(change) end
+    steps[i] = { address = step.address, type = step.type, action = step.action, source = step.source, changes = core.array(changes) }
+  end
+  for i, output in ipairs(difference.outputs) do
+    outputs[i] = { name = output.name, action = output.action, secret = output.secret }
+    if not output.secret then outputs[i].old, outputs[i].new = value.public(output.old), value.public(output.new) end
+  end
+  local function side(one) return { deployment = one.name, serial = one.serial } end
+  return {
+    stack = comparison.stack, from = side(comparison.from), to = side(comparison.to), changes = #steps + #outputs > 0,
+    steps = core.array(steps), outputs = core.array(outputs), summary = difference.summary,
+  }
+end
+
+return history_view
