@@ -82,7 +82,7 @@ describe("output for programs", function()
       assert.are.equal("STACK", plan.arguments[1].name)
       assert.are.equal("--exit-code", plan.options[1].name)
     end
-    assert.are.equal("state list", json.decode(program.run({ "help", "--json", "state" }).stdout).commands[1].name)
+    assert.are.equal("state diff", json.decode(program.run({ "help", "--json", "state" }).stdout).commands[1].name)
   end)
 
   it("tells a bug as one object", function()

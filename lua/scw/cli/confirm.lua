@@ -5,13 +5,14 @@ local text = require "scw.text"
 
 ---@param context scw.Context
 ---@param question string
+---@param hint? string what to do where there is no terminal
 ---@return boolean|nil agreed, scw.Error|nil
-local function confirm(context, question)
+local function confirm(context, question, hint)
   if context.options.yes then return true end
   local console = context.console
   if console.json or not (console.terminal.input and console.terminal.output) then
     return nil, errors.new({
-      code = "INFRA_001", kind = "usage", message = text.error.needs_yes(context.command.name), hint = text.error.needs_yes_hint,
+      code = "INFRA_001", kind = "usage", message = text.error.needs_yes(context.command.name), hint = hint or text.error.needs_yes_hint,
     })
   end
   local answer, failure = core.read_line(console.style:paint("bold", question))

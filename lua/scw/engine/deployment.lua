@@ -63,6 +63,21 @@ end
 ---@field planned? table<string, integer>
 ---@field counts table<string, integer>
 
+--- What came of a plan.
+---@param made scw.Plan
+---@param result scw.ApplyResult
+---@return scw.DeploymentOutcome
+function deployment.outcome(made, result)
+  local planned = {}
+  for action, count in next, made.summary do
+    if action ~= "none" then planned[action] = count end
+  end
+  return {
+    planned = planned, counts = { done = result.done, failed = #result.failures, skipped = result.skipped },
+    result = result.interrupted and "interrupted" or #result.failures > 0 and "failed" or "done",
+  }
+end
+
 local function complete(self, outcome, serial, lineage)
   local record = self.record
   record.result, record.planned, record.counts, record.ended = outcome.result, outcome.planned, outcome.counts, timestamp()

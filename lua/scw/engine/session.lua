@@ -300,17 +300,6 @@ local function begin_deployment(self, current, held)
   })
 end
 
-local function outcome_of(made, result)
-  local planned = {}
-  for action, count in next, made.summary do
-    if action ~= "none" then planned[action] = count end
-  end
-  return {
-    planned = planned, counts = { done = result.done, failed = #result.failures, skipped = result.skipped },
-    result = result.interrupted and "interrupted" or #result.failures > 0 and "failed" or "done",
-  }
-end
-
 local function carry_out(self, made, current, held)
   local begun = begin_deployment(self, current, held)
   for _, entry in ipairs(made.adoption) do current:write(entry) end
@@ -329,7 +318,7 @@ local function carry_out(self, made, current, held)
   if not ok then result.failures[#result.failures + 1] = problem end
   for _, failed in ipairs(checks.apply(run, self.stack)) do result.failures[#result.failures + 1] = failed end
   local noted
-  noted, err = begun:finish(outcome_of(made, result))
+  noted, err = begun:finish(deployment.outcome(made, result))
   self.store = current
   if not noted then return nil, err end
   self.on_event({ kind = "state_saved" })

@@ -62,7 +62,7 @@ describe("the command line", function()
     assert.matches("^apply: %-%-parallel needs a whole number of at least 1, got '0'; ", failure("apply", "a.lua", "--parallel", "0"))
     assert.matches("^emulator: %-%-speed needs a number above 0, got '%-1'; ", failure("emulator", "--speed=-1"))
     assert.matches("^options come behind the command, got '%-%-json' first; ", failure("--json", "plan"))
-    assert.matches("^state needs a second word; state list, state show; ", failure("state"))
+    assert.matches("^state needs a second word; state diff, state history, state list, state mv, state pull, .*; see ", failure("state"))
   end)
 
   it("takes no percent sign for a format", function()

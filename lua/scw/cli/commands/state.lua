@@ -1,16 +1,39 @@
+local core = require "core"
 local errors = require "scw.errors"
 local options = require "scw.cli.options"
+local text = require "scw.text"
 
---- Opens the state of the stack that the command line names and hands it to `show`.
-local function with_state(context, show)
-  local workspace <close>, err = require("scw.cli.workspace").open(context)
-  if not workspace then return nil, err end
-  local session, state
-  session, err = workspace:session()
-  if not session then return nil, err end
-  state, err = session:state()
-  if not state then return nil, err end
-  return show(context, state)
+local at = { name = "--at", value = "DEPLOYMENT", doc = "As that deployment left it: its id, or the beginning of it." }
+local address = { name = "ADDRESS", doc = "The resource, such as db/rdb_instance.main." }
+
+--- Opens the stack that the command line names and hands its session to `act`.
+---@param act fun(context: scw.Context, session: scw.Session): integer|nil, scw.Error|nil
+---@return fun(context: scw.Context): integer|nil, scw.Error|nil
+local function with_session(act)
+  return function(context)
+    local workspace <close>, err = require("scw.cli.workspace").open(context)
+    if not workspace then return nil, err end
+    local session
+    session, err = workspace:session()
+    if not session then return nil, err end
+    return act(context, session)
+  end
+end
+
+--- The same with the state: the present one, or that of `--at`.
+---@param show fun(context: scw.Context, state: scw.state.Document, name: string): integer|nil, scw.Error|nil
+local function with_state(show)
+  return with_session(function(context, session)
+    local state, name = require("scw.engine.past").document(session, context.options.at)
+    if not state then return nil, name end
+    return show(context, state, name)
+  end)
+end
+
+--- The result for programs, or the sentence for people.
+local function tell(context, public, sentence)
+  if context.options.json then context.console:data(public, { indent = 2 }) else context.console:print(sentence) end
+  return 0
 end
 
 local function list(context, state)
@@ -19,39 +42,234 @@ local function list(context, state)
 end
 
 local function show(context, state)
-  local view = require "scw.ui.state"
-  local wanted = context.options.address
-  local record = (state.resources or {})[wanted]
-  if not record then
+  local record, err = require("scw.engine.amend").find(state, context.options.address)
+  if not record then return nil, err end
+  require("scw.ui.state").show(record, context.console)
+  return 0
+end
+
+local function history(context, session)
+  local view, records, err = require "scw.ui.history", require("scw.engine.past").records(session)
+  if not records then return nil, err end
+  local console = context.console
+  if console.json then
+    console:data(view.public(records), { indent = 2 })
+  else
+    console:print(view.lines(records, console.style))
+  end
+  return 0
+end
+
+local function diff(context, session)
+  local past, view = require "scw.engine.past", require "scw.ui.history"
+  local ends = {}
+  for index, word in ipairs({ context.options.from, context.options.to or past.NOW }) do
+    local document, name = past.document(session, word)
+    if not document then return nil, name end
+    ends[index] = { name = name, serial = document.serial, document = document }
+  end
+  local comparison = {
+    stack = session.stack.name, from = ends[1], to = ends[2],
+    difference = require("scw.state.difference").of(ends[1].document, ends[2].document),
+  }
+  local console = context.console
+  if console.json then
+    console:data(view.public_difference(comparison), { indent = 2 })
+  else
+    console:print(view.difference(comparison, console.style))
+  end
+  return 0
+end
+
+local function count_of(map)
+  local count = 0
+  for _ in pairs(map) do count = count + 1 end
+  return count
+end
+
+local function pull(context, state)
+  local console, out = context.console, context.options.out
+  local packed = require("scw.state.model").pack(state)
+  if not out then
+    console:note(text.state.unsealed)
+    console:data(packed, { indent = 2 })
+    return 0
+  end
+  local ok, failure = core.file_write(out, assert(require("scw.json").encode(packed, { indent = 2 })) .. "\n")
+  if not ok then return nil, errors.wrap(failure, "cannot write " .. out) end
+  console:note(text.state.unsealed)
+  local count = count_of(state.resources)
+  return tell(context, { file = out, lineage = state.lineage, serial = state.serial, resources = count },
+    text.state.pulled(out, state.serial, count))
+end
+
+--- The document in a file, as `state pull` wrote it.
+---@param path string
+---@return scw.state.Document|nil, scw.Error|nil
+local function read_document(path)
+  local bytes, failure = core.file_read(path)
+  if not bytes then return nil, errors.wrap(failure, "cannot read " .. path) end
+  local packed
+  packed, failure = require("scw.json").decode(bytes)
+  if type(packed) ~= "table" then
     return nil, errors.new({
-      code = "INFRA_004", kind = "not_found", message = ("the state has no resource '%s'"):format(wanted),
-      hint = require("scw.suggest").hint(wanted, view.addresses(state)) or "'scwlua state list' shows them",
+      code = "INFRA_001", kind = "invalid", message = ("%s is not JSON: %s"):format(path, failure and failure.message or "no document"),
+      hint = "push what 'scwlua state pull' wrote",
     })
   end
-  view.show(record, context.console)
-  return 0
+  packed.kind, packed.nonce = nil, nil -- of a state that was stored without a seal
+  local document, err = require("scw.state.model").unpack(packed)
+  if not document then
+    return nil, errors.new({ code = "INFRA_001", kind = "invalid", message = ("%s: %s"):format(path, err.message), hint = err.hint })
+  end
+  return document
+end
+
+local function push(context, session)
+  local document, err = read_document(context.options.file)
+  if not document then return nil, err end
+  local record
+  record, err = require("scw.engine.amend").push(session, document, context.options.force)
+  if not record then return nil, err end
+  local count = count_of(document.resources)
+  return tell(context, { deployment = record.id, lineage = document.lineage, serial = record.serial, resources = count },
+    text.state.pushed(record.serial, count))
+end
+
+local function is_declared(session, wanted)
+  for _, declaration in ipairs(session.stack.declarations) do
+    if declaration.address == wanted then return true end
+  end
+  return false
+end
+
+local function move(context, session)
+  local from, to = context.options.from, context.options.to
+  local record, err = require("scw.engine.amend").move(session, from, to)
+  if not record then return nil, err end
+  if not is_declared(session, to) then context.console:note(text.warning(text.state.move_undeclared(to))) end
+  return tell(context, { deployment = record.id, serial = record.serial, from = from, to = to }, text.state.moved(from, to))
+end
+
+local function remove(context, session)
+  local amend, wanted = require "scw.engine.amend", context.options.address
+  local state, found, agreed, record, err
+  state, err = session:state()
+  if not state then return nil, err end
+  found, err = amend.find(state, wanted)
+  if not found then return nil, err end
+  local id = found.id or "without an id"
+  agreed, err = require("scw.cli.confirm")(context, text.state.question(wanted, id), text.state.needs_yes_hint)
+  if err then return nil, err end
+  if not agreed then
+    context.console:print(text.state.kept)
+    return 1
+  end
+  record, err = amend.remove(session, wanted)
+  if not record then return nil, err end
+  if is_declared(session, wanted) then context.console:note(text.warning(text.state.still_declared(wanted))) end
+  return tell(context, { deployment = record.id, serial = record.serial, address = wanted, id = found.id },
+    text.state.forgotten(wanted, id))
 end
 
 return {
   name = "state",
   group = "Look", order = 2,
-  summary = "Look into the recorded state.",
+  summary = "Look into the recorded state and its history, or put it right by hand.",
   commands = {
     list = {
       name = "state list",
       summary = "List the recorded resources: address, type, id, status.",
       arguments = { options.stack_argument },
-      options = options.stack,
-      examples = { { "scwlua state list stacks/staging.lua", "everything the stack made" } },
-      run = function(context) return with_state(context, list) end,
+      options = options.join({ at }, options.stack),
+      examples = {
+        { "scwlua state list stacks/staging.lua", "everything the stack made" },
+        { "scwlua state list --at 3f2a9c1d stacks/staging.lua", "what there was after that deployment" },
+      },
+      run = with_state(list),
     },
     show = {
       name = "state show",
       summary = "Show all that is recorded about one resource; secrets are not in the state.",
-      arguments = { options.stack_argument, { name = "ADDRESS", doc = "The resource, such as db/rdb_instance.main." } },
+      arguments = { options.stack_argument, address },
+      options = options.join({ at }, options.stack),
+      examples = {
+        { "scwlua state show stacks/staging.lua db/rdb_instance.main", "its id, inputs and outputs" },
+        { "scwlua state show --at 3f2a9c1d stacks/staging.lua db/rdb_instance.main", "the same after that deployment" },
+      },
+      run = with_state(show),
+    },
+    history = {
+      name = "state history",
+      summary = "List the deployments that are kept: when, who, from which commit, what came of it.",
+      description = "Every command that writes the state leaves the state it ended with, sealed, beside the present one. The stack's state "
+        .. "says how many are kept: `history = 50`. A + behind a commit means that the work tree had changes which were not committed.",
+      arguments = { options.stack_argument },
       options = options.stack,
-      examples = { { "scwlua state show stacks/staging.lua db/rdb_instance.main", "its id, inputs and outputs" } },
-      run = function(context) return with_state(context, show) end,
+      examples = { { "scwlua state history stacks/staging.lua", "the latest deployment first" } },
+      run = with_session(history),
+    },
+    diff = {
+      name = "state diff",
+      summary = "Show what differs between the states that two deployments left, field by field.",
+      description = "Secrets are shown as (secret), or (secret, changed) when their fingerprints differ. `now` is the present state.",
+      arguments = {
+        options.stack_argument, { name = "FROM", doc = "The earlier deployment: its id, or the beginning of it." },
+        { name = "TO", optional = true, doc = "The later one; the present state when left out." },
+      },
+      options = options.stack,
+      examples = {
+        { "scwlua state diff stacks/staging.lua 3f2a9c1d", "what changed since that deployment" },
+        { "scwlua state diff stacks/staging.lua 3f2a9c1d 77b0e6a2", "what changed from one to the other" },
+      },
+      run = with_session(diff),
+    },
+    pull = {
+      name = "state pull",
+      summary = "Write the state as JSON, not sealed.",
+      description = "The document holds no secret, only fingerprints of secrets and the key they are made with: enough to try guesses of a "
+        .. "weak one, so keep it private.",
+      arguments = { options.stack_argument },
+      options = options.join({
+        { name = "--out", value = "FILE", doc = "Write to this file, for its owner only, instead of standard output." }, at,
+      }, options.stack),
+      examples = {
+        { "scwlua state pull --out staging.json stacks/staging.lua", "a copy to look into, or to put right and push" },
+        { "scwlua state pull --at 3f2a9c1d stacks/staging.lua", "the state after that deployment" },
+      },
+      run = with_state(pull),
+    },
+    push = {
+      name = "state push",
+      summary = "Put a document that was pulled in the place of the state.",
+      description = "Refuses a document of another lineage or with an older serial. The write is conditional: nothing that somebody else "
+        .. "wrote meanwhile is overwritten. The history keeps the state of each former deployment.",
+      arguments = { options.stack_argument, { name = "FILE", doc = "What `state pull` wrote." } },
+      options = options.join({ { name = "--force", doc = "Also an older document, or one of another lineage." } }, options.stack),
+      examples = { { "scwlua state push stacks/staging.lua staging.json", "after it was put right by hand" } },
+      run = with_session(push),
+    },
+    mv = {
+      name = "state mv",
+      summary = "Give a recorded resource another address, without touching it.",
+      description = "For a declaration that was renamed or moved to another module, when the stack cannot say so itself with `aliases`.",
+      arguments = {
+        options.stack_argument, { name = "FROM", doc = "The address in the state." }, { name = "TO", doc = "The address in the stack." },
+      },
+      options = options.stack,
+      examples = {
+        { "scwlua state mv stacks/staging.lua rdb_instance.main db/rdb_instance.main", "after it went into the module db" },
+      },
+      run = with_session(move),
+    },
+    rm = {
+      name = "state rm",
+      summary = "Forget a resource without deleting it.",
+      description = "Afterwards nothing manages it. What the stack still declares is created again by the next apply.",
+      arguments = { options.stack_argument, address },
+      options = options.join({ options.yes }, options.stack),
+      examples = { { "scwlua state rm stacks/staging.lua db/rdb_instance.main", "asks, and leaves the database where it is" } },
+      run = with_session(remove),
     },
   },
 }
