@@ -41,7 +41,8 @@ struct allowance {
   struct ceiling_outcome reached;
   struct refusal refusal;
   unsigned looks;
-  int interval; /* of the hook */
+  int interval;                   /* of the hook */
+  struct ceiling_outcome crowded; /* only `where`: what ran at the last look with half the memory gone */
 };
 
 struct allowance *allowance_new(void) {
@@ -112,6 +113,11 @@ const char *ceiling_describe(enum ceiling_verdict verdict) {
   }
 }
 
+static void note_place(lua_State *L, lua_Debug *activation, char *where, size_t size) {
+  if (lua_getinfo(L, "Sl", activation))
+    (void)snprintf(where, size, "%s:%d", activation->short_src, activation->currentline);
+}
+
 static void on_count(lua_State *L, lua_Debug *activation) {
   void *data = NULL;
   lua_getallocf(L, &data);
@@ -123,14 +129,15 @@ static void on_count(lua_State *L, lua_Debug *activation) {
   count(allowance, (uint64_t)lua_gethookcount(L));
   struct ceiling_outcome *reached = &allowance->reached;
   if (reached->verdict == CEILING_KEPT) {
+    /* A refused request has no place: the allocator does not see the code. */
+    if (allowance->limits.memory && allowance->used > allowance->limits.memory / 2)
+      note_place(L, activation, allowance->crowded.where, sizeof allowance->crowded.where);
     if (lua_gethookcount(L) != allowance->interval)
       lua_sethook(L, on_count, LUA_MASKCOUNT, allowance->interval);
     return;
   }
   lua_sethook(L, on_count, LUA_MASKCOUNT, 1); /* catching the error does not help */
-  if (!reached->where[0] && lua_getinfo(L, "Sl", activation))
-    (void)snprintf(reached->where, sizeof reached->where, "%s:%d", activation->short_src,
-                   activation->currentline);
+  if (!reached->where[0]) note_place(L, activation, reached->where, sizeof reached->where);
   lua_pushfstring(L, "%s: %s", reached->where, ceiling_describe(reached->verdict));
   lua_error(L);
 }
@@ -224,6 +231,7 @@ int ceiling_call(lua_State *L, struct allowance *allowance, struct ceiling ceili
   allowance->limits = limits;
   allowance->reached = (struct ceiling_outcome){.verdict = CEILING_KEPT};
   allowance->refusal = (struct refusal){0};
+  allowance->crowded.where[0] = 0;
   allowance->interval = HOOK_INTERVAL;
   if (limits.counts && limits.instructions < HOOK_INTERVAL)
     allowance->interval = limits.instructions ? (int)limits.instructions : 1;
@@ -235,6 +243,8 @@ int ceiling_call(lua_State *L, struct allowance *allowance, struct ceiling ceili
   *outcome = allowance->reached;
   if (status == LUA_ERRMEM && allowance->refusal.pending && outcome->verdict == CEILING_KEPT)
     outcome->verdict = CEILING_MEMORY;
+  if (outcome->verdict == CEILING_MEMORY && !outcome->where[0])
+    memcpy(outcome->where, allowance->crowded.where, sizeof outcome->where);
   if (outer.active) {
     leave(L, allowance, &outer, limits.instructions - allowance->limits.instructions);
   } else {

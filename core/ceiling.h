@@ -40,7 +40,8 @@ enum ceiling_verdict { CEILING_KEPT, CEILING_INSTRUCTIONS, CEILING_MEMORY, CEILI
 
 struct ceiling_outcome {
   enum ceiling_verdict verdict;
-  char where[LUA_IDSIZE + 16]; /* "file:line" that ran when the ceiling was reached; empty when not known */
+  char where[LUA_IDSIZE + 16]; /* "file:line" that ran when the ceiling was reached, or, of memory,
+                                  a little before; empty when not known */
 };
 
 /* Like lua_pcall (function and `arguments` on the stack, all results kept; `handler` as there) below a
