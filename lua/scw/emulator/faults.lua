@@ -24,17 +24,54 @@ local methods = {}
 local metatable = { __index = methods }
 
 local KINDS = {
-  method = "string", path = "string", service = "string", skip = "number", count = "number", probability = "number",
-  delay_ms = "number", status = "number", body = "table", retry_after = "number", drop = "string",
+  method = "string", path = "string", service = "string", skip = "integer", count = "integer", probability = "number",
+  delay_ms = "integer", status = "integer", body = "table", retry_after = "integer", drop = "string",
 }
+local LONGEST_DELAY_MS = 24 * 3600 * 1000
+
+--- Where the set that begins at `at` ends; nil when it does not.
+local function end_of_set(text, at)
+  at = at + (text:sub(at + 1, at + 1) == "^" and 2 or 1)
+  repeat
+    if at > #text then return nil end
+    at = at + (text:sub(at, at) == "%" and 2 or 1) -- the first one belongs to the set even when it is a bracket
+  until text:sub(at, at) == "]"
+  return at
+end
+
+--- Is it a Lua pattern without back references? `string.find` cannot tell: it reads a pattern only as far as its text leads.
+local function is_pattern(text)
+  local at, open = 1, 0
+  while at <= #text do
+    local mark, behind = text:sub(at, at), text:sub(at + 1, at + 1)
+    if mark == "[" then
+      at = end_of_set(text, at)
+      if not at then return false end
+    elseif mark == "%" then
+      if behind == "" or behind:find "%d" or behind == "f" and text:sub(at + 2, at + 2) ~= "[" then return false end
+      if behind == "b" and #text < at + 3 then return false end
+      at = at + (behind == "b" and 3 or 1)
+    elseif mark == "(" or mark == ")" then
+      open = open + (mark == "(" and 1 or -1)
+      if open < 0 then return false end
+    end
+    at = at + 1
+  end
+  return open == 0
+end
+
+local function is_a(kind, value)
+  return type(value) == kind or math.type(value) == kind
+end
 
 local function problem_of(rule)
   if type(rule) ~= "table" then return "a rule must be an object" end
   for name, value in next, rule do
     if not KINDS[name] then return ("a rule has no '%s'"):format(tostring(name)) end
-    if type(value) ~= KINDS[name] then return ("'%s' must be a %s"):format(name, KINDS[name]) end
+    if not is_a(KINDS[name], value) then return ("'%s' must be of the kind %s"):format(name, KINDS[name]) end
   end
-  if rule.path and not pcall(string.find, "", rule.path) then return "'path' is not a Lua pattern" end
+  if rule.delay_ms and (rule.delay_ms < 0 or rule.delay_ms > LONGEST_DELAY_MS) then return "'delay_ms' must be between 0 and a day" end
+  if rule.path and not is_pattern(rule.path) then return "'path' is not a Lua pattern" end
   if rule.status and (rule.status < 200 or rule.status > 599) then return "'status' must be between 200 and 599" end
   if rule.drop and rule.drop ~= "before" and rule.drop ~= "after" then return "'drop' must be \"before\" or \"after\"" end
   return nil
@@ -57,6 +94,7 @@ end
 ---@return string|nil problem
 function methods:set(given)
   given = given or {}
+  if type(given) ~= "table" then return nil, "a list of rules was expected" end
   local rules, seed = given.rules or given, given.seed or 1
   if type(rules) ~= "table" or math.type(seed) ~= "integer" then return nil, "a list of rules was expected" end
   if not json.is_array(rules) and next(rules) ~= nil and #rules == 0 then return nil, "a list of rules was expected" end
