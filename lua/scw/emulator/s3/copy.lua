@@ -88,7 +88,7 @@ function copy.range(context, source)
   if not text then return source.body end
   local first, last = text:match("^bytes=(%d+)%-(%d+)$")
   first, last = math.tointeger(tonumber(first)), math.tointeger(tonumber(last))
-  if not first or first > last then
+  if not first or not last or first > last then
     return errors.fail("InvalidArgument", "The x-amz-copy-source-range value must be of the form bytes=first-last"
       .. " where first and last are the zero-based offsets of the first and last bytes to copy")
   end

@@ -13,6 +13,7 @@ local xml = require "scw.emulator.s3.xml"
 local object = {}
 
 local LONGEST_KEY = 1024
+local MOST_DAYS = 1000000 -- of a restored object
 
 local overrides = {
   ["response-cache-control"] = "cache-control", ["response-content-disposition"] = "content-disposition",
@@ -47,13 +48,18 @@ function object.put(context)
   return 200, headers, ""
 end
 
+--- A position in a Range header; those beyond all sizes are all the same.
+local function position(digits)
+  return digits ~= "" and (math.tointeger(tonumber(digits)) or math.maxinteger) or nil
+end
+
 --- First and last byte a Range header asks for; nothing when it is absent or not understood.
 ---@return integer?|scw.emulator.s3.Error first
 ---@return integer? last
 local function range(header, size)
   local first, last = (header or ""):match("^bytes=(%d*)%-(%d*)$")
   if not first or first == "" and last == "" then return nil end
-  local from, to = math.tointeger(tonumber(first)), math.tointeger(tonumber(last))
+  local from, to = position(first), position(last)
   if first == "" then
     if to == 0 or size == 0 then return errors.fail("InvalidRange") end
     return math.max(size - to, 0), size - 1
@@ -182,7 +188,7 @@ function object.restore(context)
   local root = xml.read(context.body, "RestoreRequest")
   if not root then return errors.fail("MalformedXML") end
   local days = math.tointeger(tonumber(xml.text(root, "Days")))
-  if not days or days < 1 then return errors.fail("MalformedXML") end
+  if not days or days < 1 or days > MOST_DAYS then return errors.fail("MalformedXML") end
   if version.storage_class ~= "GLACIER" then
     return errors.fail("InvalidObjectState", "Restore is not allowed for the object's current storage class")
   end

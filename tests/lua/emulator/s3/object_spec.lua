@@ -56,6 +56,9 @@ describe("objects", function()
     for _, ignored in ipairs { "bytes=4-2", "bytes=1-2,4-5", "items=1-2", "bytes=-" } do
       assert.are.same({ 200, "", "0123456789" }, part(ignored))
     end
+    assert.are.same({ 206, "bytes 0-9/10", "0123456789" }, part("bytes=-99999999999999999999"))
+    assert.are.same({ 206, "bytes 7-9/10", "789" }, part("bytes=7-99999999999999999999"))
+    user:refused(416, "InvalidRange", "GET", "/box/key", { headers = { range = "bytes=99999999999999999999-" } })
     user:refused(416, "InvalidRange", "GET", "/box/key", { headers = { range = "bytes=10-" } })
     user:refused(416, "InvalidRange", "GET", "/box/key", { headers = { range = "bytes=-0" } })
     local headers = user:must("HEAD", "/box/key", { headers = { range = "bytes=2-4" } })
@@ -146,6 +149,10 @@ describe("objects", function()
     user:must("HEAD", "/box/key")
     user:refused(403, "InvalidObjectState", "GET", "/box/key")
     local restore = { query = { { "restore", "" } }, body = "<RestoreRequest><Days>2</Days></RestoreRequest>" }
+    for _, days in ipairs { "0", "99999999999", "99999999999999999999" } do
+      user:refused(400, "MalformedXML", "POST", "/box/key", { query = { { "restore", "" } },
+        body = "<RestoreRequest><Days>" .. days .. "</Days></RestoreRequest>" })
+    end
     assert.are.equal(202, (user:send("POST", "/box/key", restore)))
     assert.are.equal(200, (user:send("POST", "/box/key", restore)))
     local headers, body = user:must("GET", "/box/key")
