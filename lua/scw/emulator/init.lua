@@ -149,10 +149,19 @@ local function traced(problem)
   return debug.traceback(tostring(problem), 2)
 end
 
+--- Is it UTF-8 behind its percent-encoding? What is not could not be told again in any answer.
+local function is_text(encoded)
+  return utf8.len(core.uri_decode(encoded) or encoded) ~= nil
+end
+
 --- Answers one call of the API.
 ---@param request { method: string, path: string, query: string, headers: table<string, string>, body: string }
 ---@return scw.emulator.Answer
 function methods:handle(request)
+  if not (is_text(request.method) and is_text(request.path) and is_text(request.query or "")) then
+    self.requests.unknown = (self.requests.unknown or 0) + 1
+    return answer.message(400, "method, path and query must be UTF-8")
+  end
   local route, parameters = self.router:find(request.method, request.path)
   if not route then
     self.requests.unknown = (self.requests.unknown or 0) + 1
@@ -198,7 +207,8 @@ function methods:reset()
   populate(self)
 end
 
---- `{ requests = { ["GET /…/{id}"] = n }, objects = { kind = n } }`: objects that users made and that still exist.
+--- `{ requests = { ["GET /…/{id}"] = n, ["PUT /{bucket}/{key}"] = n }, objects = { kind = n } }`:
+--- objects that users made and that still exist.
 ---@return table
 function methods:stats()
   local objects = {}
@@ -209,7 +219,11 @@ function methods:stats()
   for kind, count in next, self.s3:objects() do
     if count > 0 then objects[kind] = count end
   end
-  return { requests = self.requests, objects = objects }
+  local requests = {}
+  for _, counts in ipairs { self.requests, self.s3.requests } do
+    for name, count in next, counts do requests[name] = (requests[name] or 0) + count end
+  end
+  return { requests = requests, objects = objects }
 end
 
 local own_paths = {}
@@ -328,7 +342,9 @@ function emulator.new(options)
   local memory, err = store.open(options.data)
   if not memory then return nil, err end
   local rules, problem = faults.new(options.faults)
-  if not rules then return nil, { kind = "invalid", message = "faults: " .. problem } end
+  if not rules then
+    memory:close()
+    return nil, { kind = "invalid", message = "faults: " .. problem } end
   local self = setmetatable({
     store = memory, clock = clock.new(options.speed), router = router.new(), faults = rules,
     resources = {}, behaviours = {}, requests = {},
@@ -384,6 +400,7 @@ end
 local handle_metatable = { __index = handle_methods, __close = handle_methods.close }
 
 local function listen(self, host, port, serve)
+  if port > 65535 then return nil, { kind = "invalid", message = ("there is no port %d"):format(port) } end
   local server, err = core.listen { host = host, port = port }
   if not server then return nil, err end
   self.servers[#self.servers + 1] = server

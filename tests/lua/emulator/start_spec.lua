@@ -27,6 +27,12 @@ describe("a started emulator", function()
     assert.is_nil(handle:ready_line():find("\n"))
   end)
 
+  it("says which port there is not", function()
+    local other, err = emulator.start { speed = "instant", port = 0, s3_port = 65536 }
+    assert.is_nil(other)
+    assert.are.same({ "invalid", "there is no port 65536" }, { err.kind, err.message })
+  end)
+
   it("answers as the gateway does", function()
     local reply = assert(call("GET", "/account/v3/projects"))
     assert.are.equal(200, reply.status)
@@ -87,6 +93,11 @@ describe("a started emulator", function()
     call("POST", "/account/v3/projects", { name = "x" })
     local stats = json.decode(assert(call("GET", "/_emulator/stats")).body)
     assert.are.same({ requests = { ["POST /account/v3/projects"] = 1 }, objects = { account_project = 1 } }, stats)
+    core.s3 { endpoint = handle.s3_url, region = "fr-par", bucket = "counted", method = "PUT", path_style = true,
+      access_key = handle.access_key, secret_key = handle.secret_key }
+    stats = json.decode(assert(call("GET", "/_emulator/stats")).body)
+    assert.are.same({ ["POST /account/v3/projects"] = 1, ["PUT /{bucket}"] = 1 }, stats.requests)
+    assert.are.same({ account_project = 1, bucket = 1 }, stats.objects)
     assert.are.equal(200, assert(call("POST", "/_emulator/reset")).status)
     assert.are.equal('{"objects":{},"requests":{}}', assert(call("GET", "/_emulator/stats")).body)
   end)

@@ -22,6 +22,7 @@ local s3 = {}
 ---@field regions table<string, boolean>
 ---@field now fun(): number
 ---@field credentials fun(access_key: string, project_id: string?): table?
+---@field requests table<string, integer> how often each operation was asked for: "PUT /{bucket}/{key}?tagging"
 ---@field signing_keys table<string, any> made before, and their `count`
 local methods = {}
 local metatable = { __index = methods }
@@ -108,6 +109,8 @@ function methods:handle(raw)
   local id = request_id(now)
   local status, headers, body
   local context, err = request.parse(raw)
+  local operation = context and routes.name(context) or "unknown"
+  self.requests[operation] = (self.requests[operation] or 0) + 1
   if context then
     context.service, context.now = self, now
     status, headers, body = serve(self, context)
@@ -143,8 +146,11 @@ function methods:project_in_use(project_id)
   return false
 end
 
---- Forgets every bucket and object.
-function methods:reset() self.storage:reset() end
+--- Forgets every bucket, object and count.
+function methods:reset()
+  self.storage:reset()
+  self.requests = {}
+end
 
 --- Starts an Object Storage on what `store` or `disk` kept.
 ---@param options table `credentials(access_key, project_id)` -> `{secret_key=, project_id=, principal=, owner=}` | nil is required;
@@ -157,7 +163,7 @@ function s3.new(options)
   if not kept and options.store and options.store.database then kept = disk.new(options.store) end
   return setmetatable({
     storage = storage.new(kept), region = options.region or "fr-par", regions = regions, now = options.now or core.now,
-    credentials = options.credentials, signing_keys = { count = 0 },
+    credentials = options.credentials, signing_keys = { count = 0 }, requests = {},
   }, metatable)
 end
 

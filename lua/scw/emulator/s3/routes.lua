@@ -82,6 +82,24 @@ local of_object = {
 local list_v2 = { list.objects_v2, "s3:ListBucket" }
 local list_buckets = { bucket.list }
 
+--- The operation in the words of the tables above: method and sub-resource.
+local function key_of(request)
+  for _, name in ipairs(names) do
+    if request.query[name] then return request.method .. " " .. name end
+  end
+  return request.method
+end
+
+--- The name under which a request is counted, as in "PUT /{bucket}/{key}?tagging"; nil when it is for nothing there is.
+---@param request scw.emulator.s3.Request
+---@return string?
+function routes.name(request)
+  if not routes.find(request) then return nil end
+  local path = (request.bucket_name and "/{bucket}" or "/") .. (request.key and "/{key}" or "")
+  local method, sub = key_of(request):match("^(%S+) ?(.*)$")
+  return method .. " " .. path .. (sub ~= "" and request.bucket_name and "?" .. sub or "")
+end
+
 --- Finds the operation.
 ---@param request scw.emulator.s3.Request
 ---@return scw.emulator.s3.Route? route
@@ -95,13 +113,7 @@ function routes.find(request)
     if request.method == "GET" then return list_buckets end
     return nil, "MethodNotAllowed"
   end
-  local name = request.method
-  for _, sub in ipairs(names) do
-    if query[sub] then
-      name = name .. " " .. sub
-      break
-    end
-  end
+  local name = key_of(request)
   if not request.key then
     if name == "GET" and query["list-type"] == "2" then return list_v2 end
     local route = of_bucket[name]

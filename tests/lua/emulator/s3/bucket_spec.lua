@@ -92,4 +92,20 @@ describe("buckets", function()
     user:refused(405, "MethodNotAllowed", "POST", "/box")
     user:refused(405, "MethodNotAllowed", "DELETE", "/")
   end)
+
+  it("are counted with what is in them, and so is what is asked of them", function()
+    user:must("PUT", "/box")
+    user:must("PUT", "/box/a")
+    user:must("PUT", "/box/b")
+    user:must("GET", "/box", { query = { { "list-type", "2" } } })
+    user:must("GET", "/box", { query = { { "versioning", "" } } })
+    user:must("GET", "/")
+    user:send("GET", "/box/a", { anonymous = true })
+    user:send("BREW", "/box/a")
+    assert.are.same({
+      ["PUT /{bucket}"] = 1, ["PUT /{bucket}/{key}"] = 2, ["GET /{bucket}"] = 1, ["GET /{bucket}?versioning"] = 1, ["GET /"] = 1,
+      ["GET /{bucket}/{key}"] = 1, unknown = 1,
+    }, user.service.requests)
+    assert.are.same({ bucket = 1, object = 2 }, user.service:objects())
+  end)
 end)
