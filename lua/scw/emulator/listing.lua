@@ -74,6 +74,11 @@ local function passes(record, filters)
   return true
 end
 
+--- What has no order of its own counts as nothing, and nothing comes first.
+local function sortable(value)
+  return (type(value) == "string" or type(value) == "number") and value or ""
+end
+
 --- Sorts by "created_at_asc", "name_desc" and the like; what is equal keeps the order of creation.
 local function sort(records, order_by)
   local field, direction = (order_by or "created_at_asc"):match("^(.-)_(%a+)$")
@@ -81,8 +86,9 @@ local function sort(records, order_by)
   if field == "created_at" and direction == "asc" then return end
   local descending = direction == "desc"
   table.sort(records, function(a, b)
-    local left, right = a.body[field], b.body[field]
-    if left == right or type(left) ~= type(right) or type(left) == "table" then left, right = a.sequence, b.sequence end
+    local left, right = sortable(a.body[field]), sortable(b.body[field])
+    if left == right then left, right = a.sequence, b.sequence end
+    if type(left) ~= type(right) then left, right = type(left), type(right) end
     if descending then left, right = right, left end
     return left < right
   end)

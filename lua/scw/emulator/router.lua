@@ -75,7 +75,7 @@ function methods:knows(method, template)
   return self:find(method, (template:gsub("{[%w_]+}", "x"))) ~= nil
 end
 
---- A query as a table: a text a name, or a list of texts when the name repeats.
+--- A query as a table: a text a name, or a list of texts when a name of several ("tags") repeats; of any other one the first counts.
 ---@param query string
 ---@return table<string, string|string[]>
 function router.query(query)
@@ -89,7 +89,7 @@ function router.query(query)
       result[name] = value
     elseif type(present) == "table" then
       present[#present + 1] = value
-    else
+    elseif name:find "s$" then
       result[name] = { present, value }
     end
   end

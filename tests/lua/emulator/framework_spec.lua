@@ -3,6 +3,7 @@ local clock = require "scw.emulator.clock"
 local core = require "core"
 local faults = require "scw.emulator.faults"
 local json = require "scw.json"
+local listing = require "scw.emulator.listing"
 local router = require "scw.emulator.router"
 local store = require "scw.emulator.store"
 
@@ -26,7 +27,7 @@ describe("the router", function()
     routes:add("GET", "/x/{name}", "x")
     local _, parameters = routes:find("GET", "/x/a%2Fb%20c")
     assert.are.same({ name = "a/b c" }, parameters)
-    assert.are.same({ a = "1 2", b = { "x", "y", "z" }, c = "" }, router.query("a=1+2&b=x&b=y&b=z&c"))
+    assert.are.same({ a = "1 2", tags = { "x", "y", "z" }, c = "" }, router.query("a=1+2&tags=x&tags=y&tags=z&c&a=3"))
   end)
 end)
 
@@ -111,10 +112,32 @@ describe("faults", function()
   end)
 
   it("refuse rules that say nothing sensible", function()
-    for _, rules in ipairs { { { stat = 1 } }, { { status = "x" } }, { { path = "[" } }, { { drop = "now" } }, { a = 1 } } do
+    for _, rules in ipairs { { { stat = 1 } }, { { status = "x" } }, { { path = "[" } }, { { drop = "now" } }, { a = 1 },
+      json.null, "x", { rules = json.null }, { { status = 503.5 } }, { { retry_after = 1.5 } }, { { delay_ms = -5 } },
+      { { delay_ms = 1000000000000 } } } do
       local some, problem = faults.new(rules)
       assert.is_nil(some)
       assert.is_string(problem)
+    end
+  end)
+
+  it("take every pattern that works, and none that fails on some path", function()
+    for _, good in ipairs { "", "/containers$", "^/rdb/", "[]]", "[^]a]", "[%]]", "%[x", "%f[%w]a", "%b()", "(a)(b)", "a-b*c?", "%%",
+      "[a-z]+" } do
+      assert.is_truthy(faults.new { { path = good } }, good)
+    end
+    for _, bad in ipairs { "a[", "a[]", "a[^", "a[%", "a[%]", "a%", "a%b", "a%bx", "a%f", "a%fx", "(a", "a)", "a(b))", "a%1" } do
+      assert.is_nil((faults.new { { path = bad } }), bad)
+    end
+    math.randomseed(7)
+    local marks = { "[", "]", "^", "%", "a", "b", "f", "(", ")", "-", "1", "*" }
+    for _ = 1, 20000 do
+      local text = {}
+      for i = 1, math.random(6) do text[i] = marks[math.random(#marks)] end
+      local some = faults.new { { path = table.concat(text) } }
+      if some then
+        for _, path in ipairs { "ab", "a[b]%f(1)^-", "]]]a" } do some:hit("api", "GET", path) end -- raises when it is none
+      end
     end
   end)
 end)
@@ -168,8 +191,19 @@ describe("the emulator", function()
     assert.are.same({}, emulator:stats().objects)
   end)
 
+  it("refuses what is no text instead of failing to tell it", function()
+    assert.are.equal(400, (call("GET", PROJECTS .. "/%FF")))
+    assert.are.equal(400, (call("GET", PROJECTS .. "?name=%C3")))
+    assert.are.equal(400, (call("\255", PROJECTS)))
+    assert.are.equal(200, (call("GET", PROJECTS .. "?name=%C3%A9")))
+    assert.are.equal(1, emulator:stats().requests["GET " .. PROJECTS])
+  end)
+
   it("forgets everything at a reset but its keys", function()
     call("POST", PROJECTS, { name = "one" })
+    emulator:reset()
+    emulator.s3:handle { method = "GET", path = "/", query = "", headers = {}, body = "" }
+    assert.are.same({ ["GET /"] = 1 }, emulator:stats().requests)
     emulator:reset()
     assert.are.same({ requests = {}, objects = {} }, emulator:stats())
     assert.are.equal(200, (call("GET", PROJECTS)))
@@ -224,5 +258,39 @@ describe("lists", function()
     call("DELETE", PROJECTS .. "/" .. ids[1])
     assert.are.equal("p0 p2 p3", names "")
     assert.are.equal("", names "&page=3&page_size=2")
+  end)
+
+  it("take names that are given twice", function()
+    local _, call = caller.new()
+    call("POST", PROJECTS, { name = "pa" })
+    local status, body = call("GET", PROJECTS .. "?name=pa&name=b&order_by=name_asc&order_by=x")
+    assert.are.equal(200, status)
+    assert.are.equal(1, body.total_count)
+  end)
+
+  it("have an order also where only some records have the value", function()
+    local records = {}
+    for i = 1, 60 do
+      local value = i % 7
+      records[i] = { sequence = i, body = { title = value > 4 and "t" .. value or value > 2 and value or value == 1 and {} or nil } }
+    end
+    for _, order in ipairs { "title_asc", "title_desc" } do
+      local at = 0
+      local found = listing.select(function()
+        at = at + 1
+        return records[at]
+      end, { order_by = order })
+      local shown = {}
+      for i, record in ipairs(found) do
+        local title = record.body.title
+        shown[i] = type(title) == "number" and "0" .. title or type(title) == "string" and title or "1"
+      end
+      local sorted = { table.unpack(shown) }
+      table.sort(sorted, function(a, b)
+        if order == "title_asc" then return a < b end
+        return a > b
+      end)
+      assert.are.same(sorted, shown)
+    end
   end)
 end)

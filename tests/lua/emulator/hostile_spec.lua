@@ -130,8 +130,8 @@ describe("the emulator", function()
         end)
         local filter = value(0)
         filter = filter == json.null and "null" or tostring(filter):gsub("[^%w%-.]", "")
-        local query = ("?%s=%s&page=%d"):format(names[math.random(#names)], filter,
-          math.random(1, 3))
+        local query = ("?%s=%s&page=%d"):format(names[math.random(#names)], filter, math.random(1, 3))
+        if math.random() < 0.3 then query = query .. "&project_id=x&name=a&order_by=name_asc" .. query:gsub("?", "&") .. "&name=b" end
         local before = #problems
         local given = method ~= "GET" and object(3) or nil
         if given and resources[template] and math.random() < 0.8 then
