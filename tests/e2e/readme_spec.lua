@@ -31,7 +31,7 @@ describe("the README", function()
     assert.matches("\nOutputs\n  url  https://", applied.stdout)
     assert.are.equal("", applied.stderr)
     local words = {}
-    for command in applied.stdout:gmatch("\n%u[^\n]*: +scwlua ([^\n]*hello%.lua)") do words[#words + 1] = command end
+    for command in applied.stdout:gmatch("\n%u[^\n]*: +/%S+scwlua ([^\n]*hello%.lua)") do words[#words + 1] = command end
     assert.are.same({ "state list --emulator hello.lua", "apply --emulator hello.lua", "destroy --emulator hello.lua" }, words)
     local listed = program.run({ "state", "list", "--emulator", "hello.lua" }, { directory = directory })
     assert.matches("^container%.app +container +%S+ +ready\n", listed.stdout)

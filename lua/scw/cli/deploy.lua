@@ -74,6 +74,14 @@ local function spelled(word)
   return word:match("^[%w_./=:,@+-]+$") or "'" .. word:gsub("'", "'\\''") .. "'"
 end
 
+--- The program as the user called it: it may not be on the search path.
+---@return string
+local function called()
+  local file <close> = io.open("/proc/self/cmdline", "rb")
+  local words = file and file:read("a")
+  return words and words:match("^([^%z]+)") or core.program
+end
+
 --- The options that commands about the same stack need again.
 ---@param given table
 ---@return string
@@ -144,7 +152,7 @@ local function carry_out(context, session, plan, words)
   if facts.result == "done" then
     if words.next_steps and context.options.emulator and not console.json then
       console:print("")
-      console:print(text.next_steps(core.program, spelled(context.options.stack), repeated(context.options)))
+      console:print(text.next_steps(spelled(called()), spelled(context.options.stack), repeated(context.options)))
     end
     return 0
   end
