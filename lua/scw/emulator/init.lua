@@ -273,6 +273,7 @@ end
 
 --- For those who want to check what a client sent: bodies as they were, secrets included.
 local function keep_exchange(self, request, reply)
+  if not utf8.len(request.method .. request.path .. request.query .. request.body) then return end -- JSON cannot hold it
   local query = request.query ~= "" and request.query or nil
   self.exchanges:write(assert(json.encode {
     method = request.method, path = query and request.path .. "?" .. query or request.path, request_body = request.body,

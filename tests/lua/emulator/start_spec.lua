@@ -89,6 +89,22 @@ describe("a started emulator", function()
     assert.are.equal(1, projects())
   end)
 
+  it("keeps exchanges, and answers what no line of them can hold", function()
+    local path = os.tmpname()
+    local other = assert(emulator.start { speed = "instant", exchanges = path })
+    local function send(body)
+      return assert(core.http { method = "POST", url = other.api_url .. "/account/v3/projects", body = body,
+        headers = { ["X-Auth-Token"] = other.secret_key } }).status
+    end
+    assert.are.equal(400, send("\255"))
+    assert.are.equal(200, send('{"name":"x"}'))
+    other:close()
+    local lines = assert(core.file_read(path))
+    os.remove(path)
+    assert.are.equal(1, select(2, lines:gsub("\n", "")))
+    assert.are.equal('{"name":"x"}', json.decode(lines).request_body)
+  end)
+
   it("counts and resets", function()
     call("POST", "/account/v3/projects", { name = "x" })
     local stats = json.decode(assert(call("GET", "/_emulator/stats")).body)
