@@ -22,7 +22,8 @@ describe("a killed apply", function()
       end
       core.sleep(1)
     end
-    task:join()
+    local _, result = task:join()
+    assert.are.equal(9, result.signal, "it was over before it could be killed")
   end
 
   for _, count in ipairs { 5, 25, 60, 110 } do
