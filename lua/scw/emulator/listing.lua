@@ -40,7 +40,15 @@ end
 
 --- A filter by the name of a query parameter; nil when it filters nothing.
 local function filter_of(name, value, own)
-  if own[name] then return function(record) return own[name](record, value) end end
+  if own[name] then
+    if name == "tags" then return function(record) return own.tags(record, value) end end -- all of them must be there
+    return function(record)
+      for _, one in ipairs(as_list(value)) do
+        if own[name](record, one) then return true end
+      end
+      return false
+    end
+  end
   if own[name] == false or PAGES[name] or NOT_FILTERS[name] or value == "" then return nil end
   if name == "name" then
     return function(record) return tostring(record.body.name or ""):find(value, 1, true) ~= nil end
@@ -112,7 +120,7 @@ end
 --- The records that pass the filters of a query, in its order.
 ---@param each fun(): scw.emulator.Record|nil every candidate in the order of creation
 ---@param query table<string, string|string[]>
----@param own? table<string, fun(record: table, value: any): boolean> filters of this list; false: not a filter
+---@param own? table<string, fun(record: table, value: any): boolean> of this list, each by one value, `tags` by all; false: no filter
 ---@return scw.emulator.Record[]
 function listing.select(each, query, own)
   local filters, found = filters_of(query, own or {}), {}

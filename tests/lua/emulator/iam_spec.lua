@@ -2,6 +2,25 @@ local caller = require "tests.lua.emulator.caller"
 
 local ROOT = "/iam/v1alpha1"
 
+describe("lists", function()
+  it("take several ids, as clients send them: the name once for each", function()
+    local _, call = caller.new()
+    local ids = {}
+    for index = 1, 3 do
+      local _, made = call("POST", "/iam/v1alpha1/applications", { name = "a" .. index })
+      ids[index] = made.id
+    end
+    local function found(query)
+      local _, body = call("GET", "/iam/v1alpha1/applications?" .. query)
+      local names = {}
+      for index, application in ipairs(body.applications) do names[index] = application.name end
+      return table.concat(names, " ")
+    end
+    assert.are.equal("a2", found("application_ids=" .. ids[2]))
+    assert.are.equal("a1 a3", found(("application_ids=%s&application_ids=%s"):format(ids[1], ids[3])))
+  end)
+end)
+
 describe("IAM", function()
   local emulator, call
   before_each(function() emulator, call = caller.new() end)

@@ -51,12 +51,7 @@ local projects = {
   owner = "organization",
   filters = {
     organization_id = function(record, value) return record.body.organization_id == value end,
-    project_ids = function(record, value)
-      for _, id in ipairs(type(value) == "table" and value or { value }) do
-        if record.id == id then return true end
-      end
-      return false
-    end,
+    project_ids = function(record, value) return record.id == value end,
   },
   hooks = {
     created = function(call, record)

@@ -57,12 +57,7 @@ local volumes = {
       return false
     end,
     volume_type = function(record, value) return record.body.type == value end,
-    volume_ids = function(record, value)
-      for _, id in ipairs(type(value) == "table" and value or { value }) do
-        if id == record.id then return true end
-      end
-      return false
-    end,
+    volume_ids = function(record, value) return record.id == value end,
     include_deleted = false,
   },
   hooks = {

@@ -57,12 +57,7 @@ local sources = {
     if call.method == "GET" then adopt_sources(call.emulator, call.query.project_id, call.parameters.region) end
   end,
   filters = {
-    types = function(record, value)
-      for _, kind in ipairs(type(value) == "table" and value or { value }) do
-        if record.body.type == kind or kind == "unknown_type" then return true end
-      end
-      return false
-    end,
+    types = function(record, value) return record.body.type == value or value == "unknown_type" end,
   },
   hooks = {
     prepare = function(call, values)
