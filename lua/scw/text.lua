@@ -77,9 +77,9 @@ text.destroy = {
   nothing = "Nothing to destroy: the state is empty.",
 }
 
-text.state = {
-  empty = "The state is empty: nothing was applied yet, or everything was destroyed.",
-  no_outputs = "There are no outputs: the last apply recorded none, or nothing was applied yet.",
+text.nothing_yet = {
+  state = "The state is empty: nothing was applied yet, or everything was destroyed.",
+  outputs = "There are no outputs: the last apply recorded none, or nothing was applied yet.",
 }
 
 text.progress = {

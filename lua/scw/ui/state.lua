@@ -42,7 +42,7 @@ function state_view.list(state, console)
       stack = state.stack, environment = state.environment, lineage = state.lineage, serial = state.serial, resources = core.array(public),
     }, { indent = 2 })
   else
-    if #rows == 0 then console:note(text.state.empty) end
+    if #rows == 0 then console:note(text.nothing_yet.state) end
     console:print(columns.lines(rows))
   end
 end

@@ -28,7 +28,7 @@ return {
       if console.json then
         console:data(summary.public_outputs(sorted), { indent = 2 })
       else
-        if #sorted == 0 then console:note(require("scw.text").state.no_outputs) end
+        if #sorted == 0 then console:note(require("scw.text").nothing_yet.outputs) end
         console:print(summary.outputs({ outputs = sorted }, console.style))
       end
       return 0
