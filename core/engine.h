@@ -52,8 +52,8 @@ void engine_remove(struct engine *engine, struct engine_entry *entry);
 void engine_queue(struct engine *engine, struct engine_entry *entry);
 bool engine_queued(const struct engine_entry *entry);
 
-/* Wakes `waiter` at the next SIGINT, SIGTERM or SIGHUP; without any waiter a signal cancels every task. Signals that
- * come before the woken task ran count as that one. */
+/* Wakes `waiter` at the next SIGINT, SIGTERM or SIGHUP; without any waiter a signal cancels every task.
+ * Signals that come before the woken task ran count as that one. */
 void engine_on_signal(struct engine *engine, struct task_waiter *waiter);
 /* For the woken task: the signal. */
 int engine_take_signal(struct engine *engine);

@@ -9,6 +9,8 @@ function text.at(source) return "at " .. source end
 ---@return string
 function text.warning(message) return "warning: " .. message end
 
+local function resources(count) return count == 1 and "1 resource" or ("%d resources"):format(count) end
+
 text.plan = {
   forces_replacement = "(forces replacement)",
   secret_removed = "(secret, removed)",
@@ -141,8 +143,8 @@ text.history = {
 text.state = {
   unsealed = "This document is not sealed. It holds no secret, only fingerprints of secrets and the key they are made with: "
     .. "keep it private.",
-  pulled = function(path, serial, count) return ("Wrote serial %d with %d resources to %s."):format(serial, count, path) end,
-  pushed = function(serial, count) return ("The state is now serial %d with %d resources."):format(serial, count) end,
+  pulled = function(path, serial, count) return ("Wrote serial %d with %s to %s."):format(serial, resources(count), path) end,
+  pushed = function(serial, count) return ("The state is now serial %d with %s."):format(serial, resources(count)) end,
   moved = function(from, to) return ("%s is %s now."):format(from, to) end,
   move_undeclared = function(address) return ("the stack does not declare %s: the next apply would delete it"):format(address) end,
   question = function(address, id)
