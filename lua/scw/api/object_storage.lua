@@ -3,6 +3,7 @@
 local api_errors = require "scw.api.errors"
 local attempts = require "scw.api.attempts"
 local core = require "core"
+local dates = require "scw.api.dates"
 
 local object_storage = {}
 
@@ -86,6 +87,8 @@ local function exchange(self, request, call)
       kind = failure and failure.kind, request_id = response and response.headers["x-amz-request-id"] }
   end
   if not response then return nil, nil, api_errors.unanswered(call, failure) end
+  local date = dates.seconds(response.headers.date)
+  if date then self.told = { date = date, at = core.clock() } end
   if not body then return response, response end
   local err = api_errors.answered(call, response, body)
   err.retry_after = response.headers["retry-after"]
@@ -148,6 +151,10 @@ local function xml_of(self, options)
   end
   return node, response
 end
+
+--- The service's time in seconds since 1970 as its latest answer told, which is in whole seconds; this machine's before the first.
+---@return number
+function methods:now() return self.told and self.told.date + (core.clock() - self.told.at) / 1000 or core.now() end
 
 -- buckets --------------------------------------------------------------------------------------------------------
 

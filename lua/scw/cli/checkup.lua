@@ -1,5 +1,6 @@
 --- What `doctor` looks at: each check is one line, ok, warn or fail, with what to do.
 local core = require "core"
+local dates = require "scw.api.dates"
 local errors = require "scw.errors"
 local style = require "scw.ui.style"
 
@@ -84,23 +85,6 @@ local function check_credentials(checks, workspace)
   return credentials
 end
 
-local months = { Jan = 1, Feb = 2, Mar = 3, Apr = 4, May = 5, Jun = 6, Jul = 7, Aug = 8, Sep = 9, Oct = 10, Nov = 11, Dec = 12 }
-
---- Seconds since 1970 of an HTTP date.
----@param date string|nil "Sun, 06 Nov 1994 08:49:37 GMT"
----@return integer|nil
-function checkup.epoch(date)
-  local day, month, year, hour, minute, second = (date or ""):match("(%d+) (%a+) (%d+) (%d+):(%d+):(%d+) GMT$")
-  if not day or not months[month] then return nil end
-  local y, m = tonumber(year), months[month]
-  if m <= 2 then y = y - 1 end -- days since 1970 of a civil date, with years that begin in March
-  local era = y // 400
-  local year_of_era = y - era * 400
-  local day_of_year = (153 * ((m + 9) % 12) + 2) // 5 + tonumber(day) - 1
-  local days = era * 146097 + year_of_era * 365 + year_of_era // 4 - year_of_era // 100 + day_of_year - 719468
-  return ((days * 24 + tonumber(hour)) * 60 + tonumber(minute)) * 60 + tonumber(second)
-end
-
 --- How far the clock here is from a server's, judged by the server's date.
 ---@param seconds number
 ---@return "ok"|"warn"|"fail"
@@ -121,7 +105,7 @@ local function check_endpoint(checks, name, url, insecure)
     return
   end
   add(checks, name, "ok", ("%s answers in %d ms"):format(url, math.floor(core.clock() - began + 0.5)))
-  local there = checkup.epoch(answer.headers.date)
+  local there = dates.seconds(answer.headers.date)
   if there and name == "API" then
     local skew = core.now() - there
     local result = checkup.skew(skew)

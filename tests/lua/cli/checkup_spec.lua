@@ -2,14 +2,6 @@ local checkup = require "scw.cli.checkup"
 local style = require "scw.ui.style"
 
 describe("the checkup", function()
-  it("reads the date of an answer", function()
-    assert.are.equal(784111777, checkup.epoch("Sun, 06 Nov 1994 08:49:37 GMT"))
-    assert.are.equal(951782400, checkup.epoch("Tue, 29 Feb 2000 00:00:00 GMT"))
-    assert.are.equal(0, checkup.epoch("Thu, 01 Jan 1970 00:00:00 GMT"))
-    assert.is_nil(checkup.epoch("yesterday"))
-    assert.is_nil(checkup.epoch(nil))
-  end)
-
   it("judges how far a clock is off, either way", function()
     assert.are.equal("ok", checkup.skew(-29))
     assert.are.equal("warn", checkup.skew(30))
