@@ -13,8 +13,8 @@ local NAMES = { "build", "environment", "name", "organization", "project", "regi
 
 local STATE_KEYS = {
   s3 = { bucket = "string", key = "string", region = "string", endpoint = "string", path_style = "boolean", sealed = "boolean",
-    key_file = "string", passphrase = "secret", history = "integer" },
-  file = { path = "string", sealed = "boolean", key_file = "string", passphrase = "secret", history = "integer" },
+    key_file = "string", passphrase = "secret", history = "integer", lease = "string" },
+  file = { path = "string", sealed = "boolean", key_file = "string", passphrase = "secret", history = "integer", lease = "string" },
 }
 --- How a problem names what was wanted.
 local STATE_WORDS = { string = "a text known now", boolean = "true or false", integer = "a whole number, 0 or more" }

@@ -13,6 +13,7 @@ local GUARD_PAUSE_MS = 5
 ---@field delete fun(self, key: string): boolean|nil, table|nil
 ---@field list fun(self, prefix: string): string[]|nil, table|nil
 ---@field prepare fun(self): boolean|nil, table|nil
+---@field now fun(self): number the time in seconds since 1970, by the clock that all users of this backend share
 ---@field describe fun(self, key?: string): string
 
 ---@class scw.state.FileBackend: scw.state.Backend
@@ -41,6 +42,10 @@ function methods:describe(key)
   if self.directory == "." then return key or "." end
   return self.directory .. (key and "/" .. key or "")
 end
+
+--- Files are shared by the processes of one machine: its clock is theirs.
+---@return number
+function methods:now() return core.now() end
 
 function methods:path(key) return self.directory .. "/" .. key end
 

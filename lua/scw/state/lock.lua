@@ -1,30 +1,38 @@
---- One deployment at a time: an object beside the state that says who works on it. Only plans and other readers go without.
+--- One deployment at a time: an object beside the state that says who works on it, as a lease. Only plans and other readers go
+--- without.
 ---
---- It is taken by creating it, or by replacing one that was released; it is released by replacing it, never by deleting it. Both
---- are conditional, so that nobody frees what somebody else holds. While it is held, its holder also keeps a file locked on its own
---- machine (the witness): whoever can lock that file knows that the holder died, and takes over.
+--- It is taken by creating it, or by replacing one that was released or whose lease ended; it is renewed and released by replacing
+--- it, never by deleting it. All of these are conditional, so that nobody frees what somebody else holds. Each holder has a higher
+--- fencing number than all before it. Times are those of the service that keeps the object, never of two machines' clocks.
+local claim = require "scw.state.claim"
 local core = require "core"
 local errors = require "scw.errors"
 local json = require "scw.json"
+local queue = require "scw.state.queue"
+local witness = require "scw.state.witness"
 
 local lock = {}
 
-local ATTEMPTS = 5
+--- Seconds that a lease lasts without renewal: unless told otherwise, and at least and at most.
+lock.LEASE, lock.SHORTEST, lock.LONGEST = 600, 1, 3600
 
----@class scw.state.LockFacts
----@field id string
+local ATTEMPTS = 5
+local PLACE_LEASE = 30
+local POLL = 2
+
+---@class scw.state.LockFacts: scw.state.Claim
 ---@field state "held"|"released"
----@field who string
----@field host string
----@field pid integer
----@field command string
----@field run? string address of the CI run
----@field created string
----@field witness? string path, on `host`
+---@field fence integer
+---@field renewals integer
+---@field removed? boolean it was released by somebody else
 
 ---@class scw.state.Lock
 ---@field facts scw.state.LockFacts
+---@field takeover boolean the holder before may still believe that it has it
+---@field waited boolean others went first
 ---@field warning? string what became of a former holder
+---@field lost? scw.Error
+---@field on_lost fun(err: scw.Error)
 local methods = {}
 local metatable = { __index = methods, __close = function(self) self:release() end }
 
@@ -32,51 +40,7 @@ local metatable = { __index = methods, __close = function(self) self:release() e
 ---@return string
 function lock.key(name) return name .. ".lock" end
 
-local function timestamp(seconds) return os.date("!%Y-%m-%dT%H:%M:%SZ", math.floor(seconds)) end
-
---- The address of the CI run, when there is one.
-local function ci_run(environment)
-  local server, repository, run = environment.GITHUB_SERVER_URL, environment.GITHUB_REPOSITORY, environment.GITHUB_RUN_ID
-  if server and repository and run then return ("%s/%s/actions/runs/%s"):format(server, repository, run) end
-  return environment.CI_JOB_URL
-end
-
---- A file on this machine, locked for as long as the process lives. Without a place for it a dead holder cannot be told from a living one.
-local function make_witness(environment, id)
-  local base = environment.XDG_RUNTIME_DIR or environment.XDG_STATE_HOME or (environment.HOME and environment.HOME .. "/.local/state")
-  if not base or base == "" then return nil end
-  local directory = base .. "/scwlua/locks"
-  if not core.directory_create(directory) then return nil end
-  local path = directory .. "/" .. id
-  local held = core.file_lock(path)
-  if not held then return nil end
-  return { path = path, held = held }
-end
-
---- `keep`: the file stays, unlocked, and says that its holder died.
-local function drop_witness(witness, keep)
-  if not witness then return end
-  if not keep then core.file_remove(witness.path) end
-  witness.held:release()
-end
-
---- The witness of a holder that died on this machine, locked; nil when it lives, or when nobody can tell.
----@param facts scw.state.LockFacts
----@param host { name: string }
-local function witness_of_dead(facts, host)
-  if facts.host ~= host.name or not facts.witness or not core.file_stat(facts.witness) then return nil end
-  local held = core.file_lock(facts.witness)
-  return held and { path = facts.witness, held = held }
-end
-
---- Who holds it, since when, and what for.
----@param facts scw.state.LockFacts
----@return string
-function lock.describe(facts)
-  local line = ("%s on %s (process %s) since %s, running `%s`"):format(facts.who, facts.host, tostring(facts.pid), facts.created,
-    facts.command)
-  return facts.run and line .. " in " .. facts.run or line
-end
+lock.describe = claim.describe
 
 ---@param backend scw.state.Backend
 ---@param name string
@@ -98,31 +62,178 @@ function lock.read(backend, name)
   return facts, etag
 end
 
-local function conflict(backend, name, facts)
-  return errors.new({
-    code = "INFRA_008", kind = "locked", message = "another deployment holds the state",
-    details = { "holder: " .. lock.describe(facts), "lock: " .. facts.id, "state: " .. backend:describe(name) },
-    hint = ("wait until it ends; if it is certain that it died, free the state with `%s unlock STACK %s`"):format(core.program, facts.id),
-    lock = facts,
-  })
+local function copy_of(facts)
+  local copy = {}
+  for name, value in next, facts do copy[name] = value end
+  return copy
 end
 
 --- The body that says: free.
-local function released(facts)
-  local body = {}
-  for key, value in next, facts do body[key] = value end
-  body.state, body.released, body.witness = "released", timestamp(core.now()), nil
+local function released(backend, facts, removed)
+  local body = copy_of(facts)
+  body.state, body.released, body.witness, body.expires = "released", claim.timestamp(backend:now()), nil, nil
+  body.removed = removed
   return assert(json.encode(body))
 end
 
+-- Holding ---------------------------------------------------------------------------------------------------------------
+
+local function elapsed_of_process() return core.clock() / 1000 end
+
+--- Moments on both clocks: one of them stands still while a machine sleeps, the other one can be set.
+local function moment(self)
+  if self.elapsed ~= elapsed_of_process then return { steady = self.elapsed(), wall = 0 } end
+  return { steady = self.elapsed(), wall = core.now() }
+end
+
+local function since(self, before)
+  local now = moment(self)
+  return math.max(now.steady - before.steady, now.wall - before.wall)
+end
+
+local function lose(self, present)
+  local now = "nobody"
+  if present and present.state == "held" then
+    now = claim.describe(present)
+  elseif present and present.removed then
+    now = "nobody: it was freed with unlock"
+  end
+  self.lost = errors.new({
+    code = "INFRA_008", kind = "lost", message = "this run lost its lock of the state: nothing more is saved",
+    details = { "lock: " .. self.facts.id, "holder now: " .. now, "state: " .. self.backend:describe(self.name) },
+    hint = "its lease ended while it could not be renewed (a suspended machine?), or the lock was freed; run the same command again",
+  })
+  self.on_lost(self.lost)
+  return nil, self.lost
+end
+
+--- Replaces the body of the lock that we hold. Our own write whose answer got lost is found and built upon.
+local function rewrite(self, make_body)
+  local failure
+  for _ = 1, 2 do
+    local etag
+    etag, failure = self.backend:put(lock.key(self.name), make_body(), { if_match = self.etag })
+    if etag then
+      self.etag = etag
+      return true
+    end
+    if failure.kind ~= "condition" then return nil, failure end
+    local present, present_etag = lock.read(self.backend, self.name)
+    if not present and present_etag then return nil, present_etag end
+    if not present or present.id ~= self.facts.id or present.state ~= "held" then return nil, failure, present end
+    self.etag = present_etag
+  end
+  return nil, failure
+end
+
+---@param fence? integer a higher one
+local function renew(self, fence)
+  while self.renewing do
+    local ok, interrupted = self.changed:wait()
+    if not ok then return nil, errors.wrap(interrupted, "interrupted while the lock of the state was renewed") end
+    if self.lost then return nil, self.lost end
+    if not fence then return true end
+  end
+  if self.done then return true end
+  self.renewing = true
+  local guard <close> = setmetatable({}, { __close = function() -- luacheck: ignore 211
+    self.renewing = false
+    self.changed:set()
+  end })
+  local began, body = moment(self), copy_of(self.facts)
+  body.renewals, body.fence = body.renewals + 1, fence or body.fence
+  local ok, failure, present = rewrite(self, function()
+    body.expires = claim.expiry(self.backend, self.lease)
+    return assert(json.encode(body))
+  end)
+  if ok then
+    self.facts, self.renewed = body, began
+    return true
+  end
+  if failure.kind == "condition" then return lose(self, present) end
+  return nil, errors.wrap(failure, "cannot renew the lock of the state at " .. self.backend:describe(self.name))
+end
+
+--- Renews every third of the lease until the lock is given back or lost. A renewal that fails is tried again soon.
+local function keep(self)
+  local pause = self.lease / 3
+  while not self.done and not self.lost do
+    if not self.sleep(pause * 1000) or self.done then return end
+    pause = renew(self) and self.lease / 3 or math.min(self.lease / 10, POLL)
+  end
+end
+
+--- Is it still ours? Called before every write to the state. When the lease may have ended, renewing it tells.
+---@return boolean|nil, scw.Error|nil
+function methods:check()
+  if self.lost then return nil, self.lost end
+  if since(self, self.renewed) < self.lease then return true end
+  return renew(self)
+end
+
+--- Takes a fencing number that is higher than one found in the state (somebody deleted the lock object).
+---@param fence integer
+---@return boolean|nil, scw.Error|nil
+function methods:raise(fence) return renew(self, fence) end
+
+--- Gives the lock back. Twice is fine.
+---@return boolean|nil released, scw.Error|nil
+function methods:release()
+  if self.done then return true end
+  self.done = true
+  while self.renewing do self.changed:wait() end
+  self.keeper:cancel()
+  if self.lost then -- that was told already
+    if self.witness then self.witness:drop() end
+    return true
+  end
+  local ok, failure, present
+  for _ = 1, 2 do -- an interrupt may end the first attempt
+    ok, failure, present = rewrite(self, function() return released(self.backend, self.facts) end)
+    if ok or failure.kind ~= "cancelled" then break end
+  end
+  local settled = ok or failure.kind == "condition"
+  if self.witness then self.witness:drop(not settled) end
+  if ok or (present and present.state == "released" and present.id == self.facts.id and not present.removed) then
+    return true
+  end
+  if failure.kind == "condition" then
+    return nil, errors.new({
+      code = "INFRA_008", kind = "condition", message = "the lock of the state was taken away while this run held it",
+    })
+  end
+  return nil, errors.wrap(failure, "cannot release the lock of the state")
+end
+
+-- Taking ----------------------------------------------------------------------------------------------------------------
+
+local function conflict(backend, name, facts, position)
+  local details = {}
+  if facts and facts.state == "held" then
+    details = { "holder: " .. claim.describe(facts), "lock: " .. facts.id }
+  elseif facts then
+    details = { "next: " .. claim.describe(facts) }
+  end
+  if position and position > 0 then details[#details + 1] = ("place in the queue: %d"):format(position) end
+  details[#details + 1] = "state: " .. backend:describe(name)
+  local held = facts and facts.state == "held"
+  return errors.new({
+    code = "INFRA_008", kind = "locked",
+    message = held and "another deployment holds the state" or "other deployments wait for the state",
+    details = details, lock = facts,
+    hint = held and ("wait until it ends (`--lock-wait 1h`); if it is certain that it died, free the state with `%s unlock STACK %s`")
+      :format(core.program, facts.id) or "wait for them (`--lock-wait 1h`)",
+  })
+end
+
 --- Nobody knows whether the lock was taken: if it was, it is given back. If that cannot be told, the witness tells the next run.
-local function give_up(backend, name, witness, body)
+local function give_up(backend, name, proof, body)
   local present, etag = lock.read(backend, name)
   local in_doubt = not present and etag ~= nil
   if present and present.id == body.id and present.state == "held" then
-    in_doubt = not backend:put(lock.key(name), released(body), { if_match = etag })
+    in_doubt = not backend:put(lock.key(name), released(backend, body), { if_match = etag })
   end
-  drop_witness(witness, in_doubt)
+  if proof then proof.doubtful = in_doubt end
 end
 
 ---@class scw.state.LockRequest
@@ -131,64 +242,115 @@ end
 ---@field command string
 ---@field environment table<string, string>
 ---@field host? { name: string, user: string, pid: integer } who asks; this process by default
+---@field lease? number seconds
+---@field wait? number seconds to wait for others; without: not at all
+---@field on_wait? fun(facts: { holder?: scw.state.Claim, place: integer }) when something changed while we wait
+---@field elapsed? fun(): number seconds of a clock that is never set
+---@field sleep? fun(ms: number): boolean|nil, table|nil
 
----@param facts scw.state.LockRequest
----@return scw.state.Lock|nil, scw.Error|nil
-function lock.acquire(facts)
-  local backend, name, host = facts.backend, facts.name, facts.host or core.host()
-  local id, now = core.uuid(), core.now()
-  local witness = make_witness(facts.environment, id)
-  local body = {
-    id = id, state = "held", who = host.user, host = host.name, pid = host.pid, command = facts.command, created = timestamp(now),
-    run = ci_run(facts.environment), witness = witness and witness.path,
-  }
-  local bytes, warning = assert(json.encode(body)), nil
+--- May this lock be replaced? Says what became of its holder.
+local function is_free(request, present, host)
+  if not present or present.state == "released" then return true end
+  local dead = witness.of_dead(present, host)
+  if dead then return true, "took over the lock of a run that died: " .. claim.describe(present), dead end
+  if claim.expired(request.backend, present) then
+    return true, ("took over the lock of a run that did not renew it: %s"):format(claim.describe(present))
+  end
+  return false
+end
+
+--- One try. Without an error, who holds it comes third.
+---@return scw.state.Lock|nil, scw.Error|nil, scw.state.LockFacts|nil
+local function try(request, facts, proof, lease)
+  local backend, name = request.backend, request.name
   for _ = 1, ATTEMPTS do
     local present, etag = lock.read(backend, name)
-    if not present and etag then
-      drop_witness(witness)
-      return nil, etag
-    end
-    local dead
-    if present and present.state == "held" then
-      dead = witness_of_dead(present, host)
-      if not dead then
-        drop_witness(witness)
-        return nil, conflict(backend, name, present)
-      end
-      warning = ("took over the lock of a run that died: %s"):format(lock.describe(present))
-    end
-    local taken, failure = backend:put(lock.key(name), bytes, present and { if_match = etag } or { if_none_match = true })
-    drop_witness(dead, not taken)
-    if taken then
-      return setmetatable({ backend = backend, name = name, etag = taken, facts = body, witness = witness, warning = warning }, metatable)
+    if not present and etag then return nil, etag end
+    local free, warning, dead = is_free(request, present, { name = facts.host })
+    if not free then return nil, nil, present end
+    local body = copy_of(facts)
+    body.state, body.renewals, body.fence = "held", 0, (present and math.tointeger(present.fence) or 0) + 1
+    body.created, body.expires = claim.timestamp(backend:now()), claim.expiry(backend, lease)
+    local self = setmetatable({
+      backend = backend, name = name, facts = body, lease = lease, witness = proof, warning = warning, changed = core.event(),
+      elapsed = request.elapsed or elapsed_of_process, sleep = request.sleep or core.sleep, on_lost = function() end,
+      takeover = not (present and present.state == "released" and not present.removed),
+    }, metatable)
+    self.renewed = moment(self)
+    local failure
+    self.etag, failure = backend:put(lock.key(name), assert(json.encode(body)), present and { if_match = etag } or { if_none_match = true })
+    if dead then dead:drop(not self.etag) end
+    if self.etag then
+      self.keeper = core.spawn(keep, self)
+      return self
     end
     if failure.kind ~= "condition" then
-      give_up(backend, name, witness, body)
+      give_up(backend, name, proof, body)
       return nil, errors.wrap(failure, "cannot lock the state at " .. backend:describe(name))
     end
   end
-  drop_witness(witness)
-  return nil, errors.new({
-    code = "INFRA_008", kind = "locked", message = "others take the lock of the state again and again", hint = "try again",
-  })
+  local present, err = lock.read(backend, name)
+  if not present and err then return nil, err end
+  return nil, nil, present
 end
 
---- Gives the lock back. Twice is fine.
----@return boolean|nil released, scw.Error|nil
-function methods:release()
-  if self.done then return true end
-  self.done = true
-  local etag, failure = self.backend:put(lock.key(self.name), released(self.facts), { if_match = self.etag })
-  drop_witness(self.witness, not etag and failure.kind ~= "condition")
-  if etag then return true end
-  if failure.kind == "condition" then
-    return nil, errors.new({
-      code = "INFRA_008", kind = "condition", message = "the lock of the state was taken away while this run held it",
-    })
+--- Waits in line until the lock is ours.
+local function wait_for_it(request, facts, proof, line)
+  local lease = request.lease or lock.LEASE
+  local elapsed, sleep = line.elapsed, request.sleep or core.sleep
+  local began, told, waited = elapsed(), nil, false
+  while true do
+    local ahead, err, nearest = line:ahead()
+    if not ahead then return nil, err end
+    local taken, holder
+    if ahead == 0 then
+      taken, err, holder = try(request, facts, proof, lease)
+      if taken then
+        taken.waited = waited
+        return taken
+      end
+    else
+      holder, err = lock.read(request.backend, request.name)
+      if holder or type(err) == "string" then err = nil end
+    end
+    if err then return nil, err end
+    local shown = holder and holder.state == "held" and holder or nearest or holder
+    if not request.wait then return nil, conflict(request.backend, request.name, shown) end
+    if elapsed() - began >= request.wait then return nil, conflict(request.backend, request.name, shown, ahead + 1) end
+    waited = true
+    local ok
+    if not line.number then
+      ok, err = line:join()
+    else
+      local news = ("%s %d"):format(shown and shown.id or "", ahead)
+      if news ~= told and request.on_wait then request.on_wait({ holder = shown, place = ahead + 1 }) end
+      told = news
+      ok, err = sleep(math.min(POLL, lease / 10) * 1000)
+      if ok then ok, err = line:renew() end
+    end
+    if not ok then return nil, errors.wrap(err, "interrupted while waiting for the state") end
   end
-  return nil, errors.wrap(failure, "cannot release the lock of the state")
 end
+
+--- Takes the lock, in turn. Without `wait`, a lock that somebody holds or waits for is an error.
+---@param request scw.state.LockRequest
+---@return scw.state.Lock|nil, scw.Error|nil
+function lock.acquire(request)
+  local facts, proof = claim.new(request)
+  local line = queue.new({
+    backend = request.backend, name = request.name, facts = facts, lease = math.min(request.lease or lock.LEASE, PLACE_LEASE),
+    elapsed = request.elapsed or elapsed_of_process,
+  })
+  local taken, err
+  do
+    local leave <close> = setmetatable({}, { __close = function() line:leave() end }) -- luacheck: ignore 211
+    taken, err = wait_for_it(request, facts, proof, line)
+  end
+  if not taken and proof then proof:drop(proof.doubtful) end
+  return taken, err
+end
+
+-- Looking ---------------------------------------------------------------------------------------------------------------
 
 --- The lock that somebody holds, when it is the one with this id.
 ---@param backend scw.state.Backend
@@ -205,7 +367,7 @@ function lock.find(backend, name, id)
     local held = facts.state == "held"
     return nil, errors.new({
       code = "INFRA_004", kind = "not_found", message = ("the lock %s does not exist (any more)"):format(id),
-      hint = held and ("the lock is now %s, held by %s"):format(facts.id, lock.describe(facts)) or "the state is not locked",
+      hint = held and ("the lock is now %s, held by %s"):format(facts.id, claim.describe(facts)) or "the state is not locked",
     })
   end
   return facts, etag
@@ -217,10 +379,15 @@ end
 ---@param id string
 ---@return boolean|nil, scw.Error|nil
 function lock.remove(backend, name, id)
-  local facts, etag = lock.find(backend, name, id)
-  if not facts then return nil, etag end
-  local done, failure = backend:put(lock.key(name), released(facts), { if_match = etag })
-  if done then return true end
+  local failure
+  for _ = 1, ATTEMPTS do -- its holder may renew it meanwhile
+    local facts, etag = lock.find(backend, name, id)
+    if not facts then return nil, etag end
+    local done
+    done, failure = backend:put(lock.key(name), released(backend, facts, true), { if_match = etag })
+    if done then return true end
+    if failure.kind ~= "condition" then break end
+  end
   return nil, errors.wrap(failure, "cannot remove the lock")
 end
 

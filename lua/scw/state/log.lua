@@ -33,12 +33,23 @@ function log.number(name, key)
   return digits and math.tointeger(tonumber(digits))
 end
 
----@param facts { backend: scw.state.Backend, codec: scw.state.Codec, name: string, lineage: string, number: integer, on_saved?: fun() }
+---@class scw.state.LogFacts
+---@field backend scw.state.Backend
+---@field codec scw.state.Codec
+---@field name string of the state
+---@field lineage string
+---@field number integer of the last segment
+---@field fence integer of the lock that the writer holds
+---@field check fun(): boolean|nil, scw.Error|nil may this run still write?
+---@field on_saved? fun()
+
+---@param facts scw.state.LogFacts
 ---@return scw.state.Log
 function log.new(facts)
   return setmetatable({
     backend = facts.backend, codec = facts.codec, name = facts.name, lineage = facts.lineage, number = facts.number,
-    on_saved = facts.on_saved, pending = {}, appended = 0, durable = 0, bytes = 0, urgent = false, writing = false,
+    on_saved = facts.on_saved, fence = facts.fence, check = facts.check,
+    pending = {}, appended = 0, durable = 0, bytes = 0, urgent = false, writing = false,
     changed = core.event(), hurry = core.event(),
   }, metatable)
 end
@@ -46,7 +57,10 @@ end
 ---@param self scw.state.Log
 local function write_segment(self, entries)
   local number = self.number + 1
-  local bytes, err = self.codec:encode({ lineage = self.lineage, number = number, entries = core.array(entries) },
+  local ours, err = self.check()
+  if not ours then return nil, err end
+  local bytes
+  bytes, err = self.codec:encode({ lineage = self.lineage, number = number, fence = self.fence, entries = core.array(entries) },
     { kind = "segment", number = number, lineage = self.lineage })
   if not bytes then return nil, err end
   local etag, failure = self.backend:put(log.key(self.name, number), bytes, { if_none_match = true })
@@ -105,6 +119,13 @@ end
 function methods:resume(number, durable)
   self.number, self.durable, self.failure = math.max(self.number, number), math.max(self.durable, durable), nil
   start_writing(self)
+  self.changed:set()
+end
+
+--- Takes nothing more: what is tried from now on fails with this error.
+---@param err scw.Error
+function methods:refuse(err)
+  self.failure = self.failure or err
   self.changed:set()
 end
 

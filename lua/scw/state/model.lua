@@ -33,6 +33,7 @@ local DEPLOYMENTS_KEPT = 50
 ---@field stack string
 ---@field environment? string
 ---@field fingerprint_key string hex; keys the fingerprints of secrets
+---@field fence integer fencing number of the lock under which it was last written
 ---@field folded integer number of the last log segment that the snapshot contains
 ---@field resources table<string, scw.state.Record>
 ---@field outputs table<string, { value: any, secret: boolean }>
@@ -45,7 +46,7 @@ local DEPLOYMENTS_KEPT = 50
 function model.new(stack, environment)
   return {
     version = model.VERSION, lineage = core.uuid(), serial = 0, stack = stack, environment = environment,
-    fingerprint_key = core.hex(core.random(32)), folded = 0, resources = {}, outputs = {}, intents = {},
+    fingerprint_key = core.hex(core.random(32)), fence = 0, folded = 0, resources = {}, outputs = {}, intents = {},
     deployments = core.array({}),
   }
 end
@@ -147,6 +148,7 @@ function model.unpack(packed)
   if wrong then return invalid(("the state has no valid '%s'"):format(wrong)) end
   local problem = check_records(packed.resources, "resources") or check_records(packed.intents, "intents")
   if problem then return invalid("the state is damaged: " .. problem) end
+  packed.fence = math.tointeger(packed.fence) or 0
   by_key(packed.resources, restore)
   by_key(packed.intents, restore)
   return packed
@@ -255,7 +257,7 @@ function operations.deployment(document, entry)
   return true
 end
 
---- A new owner takes over; nothing changes.
+--- A new holder took over. Nothing changes; the number of this segment is taken, so that the holder before it cannot write it.
 function operations.fence() return true end
 
 --- Applies one entry of the log; the document is changed, the records in it are replaced, never changed.

@@ -24,6 +24,10 @@ end
 ---@return string
 function methods:describe(key) return "s3://" .. self.bucket .. (key and "/" .. key or "") end
 
+--- The service's time, from its latest answer; in whole seconds there, so up to one second late.
+---@return number
+function methods:now() return self.storage:now() end
+
 function methods:get(key)
   local bytes, facts = self.storage:get(self.bucket, key)
   if not bytes then return nil, facts end

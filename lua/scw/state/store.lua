@@ -21,6 +21,7 @@ local FOLD_BYTES = 8 * 1024 * 1024
 ---@field document scw.state.Document what is known now
 ---@field fresh boolean there is no snapshot yet
 ---@field etag? string of the snapshot
+---@field ignored integer[] numbers of segments from somebody who had lost the lock
 local methods = {}
 local metatable = { __index = methods }
 
@@ -29,7 +30,7 @@ local metatable = { __index = methods }
 function store.new(facts)
   return setmetatable({
     backend = facts.backend, codec = facts.codec, name = facts.name, stack = facts.stack, environment = facts.environment,
-    on_saved = facts.on_saved, snapshot_bytes = 0, folded_entries = 0, folded_bytes = 0,
+    on_saved = facts.on_saved, ignored = {}, check = function() return true end, snapshot_bytes = 0, folded_entries = 0, folded_bytes = 0,
   }, metatable)
 end
 
@@ -57,10 +58,11 @@ local function read_segment(self, number, lineage)
   if segment.lineage ~= lineage or segment.number ~= number or type(segment.entries) ~= "table" then
     return nil, damaged(("log segment %d belongs to another state"):format(number))
   end
-  return segment.entries
+  return segment
 end
 
---- Segments after the snapshot, in order. Answers "again" when a fold removed one under our eyes.
+--- Segments after the snapshot, in order. Answers "again" when a fold removed one under our eyes. What somebody wrote who had
+--- lost the lock to a later holder does not count.
 ---@param self scw.state.Store
 local function replay(self, document, numbers)
   local wanted, last = {}, document.folded
@@ -75,10 +77,17 @@ local function replay(self, document, numbers)
     if not errors.is(failure) and failure.kind == "not_found" then return "again", damaged("a log segment of the state is missing") end
     return nil, errors.wrap(failure, "cannot read the state")
   end
-  for _, entries in ipairs(all) do
-    for _, entry in ipairs(entries) do
-      local ok, err = model.apply(document, entry)
-      if not ok then return nil, err end
+  self.ignored = {}
+  for index, segment in ipairs(all) do
+    local fence = math.tointeger(segment.fence) or 0
+    if fence < document.fence then
+      self.ignored[#self.ignored + 1] = wanted[index]
+    else
+      document.fence = fence
+      for _, entry in ipairs(segment.entries) do
+        local ok, err = model.apply(document, entry)
+        if not ok then return nil, err end
+      end
     end
   end
   return last
@@ -154,11 +163,23 @@ local function rescue(self, bytes, serial)
   return nil
 end
 
+--- What a run is told that lost its lock, once it is known where its version is.
+local function lost(err, beside)
+  if beside then err.hint = ("%s; its version was saved at %s"):format(err.hint, beside) end
+  return nil, err
+end
+
 ---@param self scw.state.Store
 ---@param document scw.state.Document the one to write
 local function write_snapshot(self, document)
   local bytes, err = self.codec:encode(model.pack(document), { kind = "snapshot" })
   if not bytes then return nil, err end
+  local ours
+  ours, err = self.check()
+  if not ours then
+    if err.kind ~= "lost" then return nil, err end
+    return lost(err, rescue(self, bytes, document.serial))
+  end
   local etag, failure = self.backend:put(self.name, bytes, self.etag and { if_match = self.etag } or { if_none_match = true })
   if not etag then
     local beside = rescue(self, bytes, document.serial)
@@ -180,9 +201,30 @@ local function advanced(document, folded)
   return copy
 end
 
---- Prepares for writing: the first snapshot if there is none, then the log. The caller holds the lock.
+--- The caller's lock: its fencing number goes into all that is written, and nothing is written once it is lost.
+---@param self scw.state.Store
+---@param held scw.state.Lock
+local function bind(self, held)
+  if held.facts.fence <= self.document.fence then -- somebody deleted the lock object
+    local ok, err = held:raise(self.document.fence + 1)
+    if not ok then return nil, err end
+  end
+  self.document.fence, self.check = held.facts.fence, function() return held:check() end
+  held.on_lost = function(err)
+    if self.log then self.log:refuse(err) end
+  end
+  return true
+end
+
+--- Prepares for writing: the first snapshot if there is none, then the log, fenced off from a holder that was taken over from.
+---@param held? scw.state.Lock without: nobody else can write
 ---@return boolean|nil, scw.Error|nil
-function methods:begin()
+function methods:begin(held)
+  if held then
+    local ok, err = bind(self, held)
+    if not ok then return nil, err end
+  end
+  local fenced = not self.fresh and held ~= nil and held.takeover
   if self.fresh then
     local first = advanced(self.document, self.last)
     local ok, err = write_snapshot(self, first)
@@ -191,9 +233,10 @@ function methods:begin()
   end
   self.log = log.new({
     backend = self.backend, codec = self.codec, name = self.name, lineage = self.document.lineage, number = self.last,
-    on_saved = self.on_saved,
+    on_saved = self.on_saved, fence = self.document.fence, check = self.check,
   })
-  return true
+  if not fenced then return true end
+  return self:commit(self:write({ op = "fence", fence = self.document.fence }))
 end
 
 --- Applies an entry here and appends it to the log. Does not wait.
@@ -241,9 +284,11 @@ function methods:fold()
   -- A segment that failed may have landed all the same: its number is spent, its entries are in the snapshot.
   local folded = self.log.number + (log_failure and 1 or 0)
   local next_document = advanced(self.document, folded)
-  if log_failure and log_failure.kind == "condition" then
+  if log_failure and (log_failure.kind == "condition" or log_failure.kind == "lost") then
     local bytes = self.codec:encode(model.pack(next_document), { kind = "snapshot" })
-    return nil, conflict(self, log_failure.message, bytes and rescue(self, bytes, next_document.serial))
+    local beside = bytes and rescue(self, bytes, next_document.serial)
+    if log_failure.kind == "lost" then return lost(log_failure, beside) end
+    return nil, conflict(self, log_failure.message, beside)
   end
   if log_failure then self.log.pending = {} end -- what waits is in the snapshot: a second time it would not fit
   local ok, err = write_snapshot(self, next_document)

@@ -6,6 +6,7 @@ local memory = {}
 ---@class tests.Memory
 ---@field objects table<string, { bytes: string, etag: string }>
 ---@field writes integer bytes written
+---@field time? number what its clock shows; this machine's without
 ---@field on_put fun(key: string, bytes: string): table|nil called before a write; an error to answer with, `landed`: after writing
 local methods = {}
 local metatable = { __index = methods }
@@ -16,6 +17,7 @@ end
 
 function methods:describe(key) return "memory:" .. (key or "") end
 function methods:prepare() return true end
+function methods:now() return self.time or core.now() end
 
 function methods:get(key)
   local object = self.objects[key]

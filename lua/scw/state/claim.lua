@@ -1,0 +1,69 @@
+--- Who wants a state, or has it: what the lock and the places in its queue say about a run.
+local core = require "core"
+local witness = require "scw.state.witness"
+
+local claim = {}
+
+---@class scw.state.Claim
+---@field id string
+---@field who string
+---@field host string
+---@field pid integer
+---@field command string
+---@field run? string address of the CI run
+---@field created string
+---@field expires? number seconds since 1970 by the clock of the service that keeps the object
+---@field witness? string path, on `host`
+
+--- Servers tell the time in whole seconds.
+local PRECISION = 1
+
+---@param seconds number
+---@return string
+function claim.timestamp(seconds) return os.date("!%Y-%m-%dT%H:%M:%SZ", math.floor(seconds)) --[[@as string]] end
+
+--- The address of the CI run, when there is one.
+local function ci_run(environment)
+  local server, repository, run = environment.GITHUB_SERVER_URL, environment.GITHUB_REPOSITORY, environment.GITHUB_RUN_ID
+  if server and repository and run then return ("%s/%s/actions/runs/%s"):format(server, repository, run) end
+  return environment.CI_JOB_URL or environment.CI_PIPELINE_URL or environment.BUILD_URL
+end
+
+---@param facts { command: string, environment: table<string, string>, host?: { name: string, user: string, pid: integer } }
+---@return scw.state.Claim
+---@return scw.state.Witness|nil
+function claim.new(facts)
+  local host, id = facts.host or core.host(), core.uuid()
+  local proof = witness.new(facts.environment, id)
+  return {
+    id = id, who = host.user, host = host.name, pid = host.pid, command = facts.command, run = ci_run(facts.environment),
+    created = claim.timestamp(core.now()), witness = proof and proof.path,
+  }, proof
+end
+
+--- When a lease that is written now ends. Never early: the time may be nearly a second older than it says.
+---@param backend scw.state.Backend
+---@param seconds number
+---@return number
+function claim.expiry(backend, seconds)
+  return math.floor((backend:now() + seconds + PRECISION) * 1000 + 0.5) / 1000
+end
+
+--- Did its lease end? One without a lease never ends by itself.
+---@param backend scw.state.Backend
+---@param facts scw.state.Claim
+---@return boolean
+function claim.expired(backend, facts)
+  return type(facts.expires) == "number" and backend:now() >= facts.expires
+end
+
+--- Who it is, since when, and what for.
+---@param facts scw.state.Claim
+---@return string
+function claim.describe(facts)
+  local line = ("%s on %s (process %s) since %s, running `%s`"):format(facts.who, facts.host, tostring(facts.pid), facts.created,
+    facts.command)
+  return facts.run and line .. " in " .. facts.run or line
+end
+
+return claim

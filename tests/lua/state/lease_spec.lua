@@ -1,0 +1,379 @@
+--- The lock as a lease, several runs on one backend, time told by a clock of the spec's own.
+local codec = require "scw.state.codec"
+local core = require "core"
+local json = require "scw.json"
+local lock = require "scw.state.lock"
+local memory = require "tests.lua.state.memory"
+local queue = require "scw.state.queue"
+local store = require "scw.state.store"
+
+local NAME = "shop.state"
+
+--- A backend whose time stands still until it is moved.
+local function world()
+  local made = { backend = memory.new(), moved = core.event(), spent = 0, said = {} }
+  made.backend.time = 1000000
+
+  local function sleep(ms)
+    local until_ = made.spent + ms / 1000
+    while made.spent < until_ do
+      local ok, failure = made.moved:wait()
+      if not ok then return nil, failure end
+    end
+    return true
+  end
+
+  --- Lets time pass in small steps, so that everybody who wakes up can act.
+  function made.pass(seconds)
+    local goal = made.spent + seconds
+    while made.spent < goal do
+      made.spent = math.min(made.spent + 0.5, goal)
+      made.backend.time = 1000000 + made.spent
+      made.moved:set()
+      for _ = 1, 20 do core.sleep(0) end
+    end
+  end
+
+  function made.acquire(who, more)
+    local request = {
+      backend = made.backend, name = NAME, command = "scwlua apply", environment = {}, host = { name = "box-" .. who, user = who, pid = 7 },
+      lease = 60, sleep = sleep, elapsed = function() return made.spent end,
+      on_wait = function(facts)
+        made.said[#made.said + 1] = ("%s: %d after %s"):format(who, facts.place, facts.holder and facts.holder.who)
+      end,
+    }
+    for name, value in next, more or {} do request[name] = value end
+    return lock.acquire(request)
+  end
+
+  --- A holder whose process is stopped: it neither renews nor hears anything.
+  function made.frozen(who, more)
+    more = more or {}
+    more.sleep = function() return core.event():wait() end
+    return made.acquire(who, more)
+  end
+  return made
+end
+
+local function open(backend)
+  local made = store.new({ backend = backend, codec = codec.new({ stack = "shop" }), name = NAME, stack = "shop" })
+  assert(made:load())
+  return made
+end
+
+local function set(address)
+  return { op = "set", record = { address = address, type = "value", id = address, place = {}, inputs = {}, outputs = {},
+    dependencies = core.array({}), status = "ready", schema = 1, options = {} } }
+end
+
+local function addresses(backend)
+  local list = {}
+  for address in next, open(backend).document.resources do list[#list + 1] = address end
+  table.sort(list)
+  return list
+end
+
+describe("a lease", function()
+  local here
+  local tasks
+
+  before_each(function() here, tasks = world(), {} end)
+  after_each(function()
+    for _, task in ipairs(tasks) do task:cancel() end
+  end)
+
+  local function spawn(fn)
+    tasks[#tasks + 1] = core.spawn(fn)
+    return tasks[#tasks]
+  end
+
+  it("is renewed while it is held, and nobody else gets it", function()
+    local held = assert(here.acquire("ann"))
+    local first = lock.read(here.backend, NAME)
+    here.pass(200)
+    local present = lock.read(here.backend, NAME)
+    assert.equal(held.facts.id, present.id)
+    assert.is_true(present.renewals >= 9)
+    assert.is_true(present.expires >= first.expires + 180)
+    assert.equal("INFRA_008", select(2, here.acquire("bob")).code)
+    assert(held:release())
+    present = lock.read(here.backend, NAME)
+    assert.equal("released", present.state)
+    here.pass(100)
+    assert.same(present, lock.read(here.backend, NAME)) -- nobody renews what was given back
+  end)
+
+  it("is taken over once it ended, not before, with a higher number", function()
+    local held = assert(here.frozen("ann"))
+    here.pass(59)
+    assert.is_nil((here.acquire("bob")))
+    here.pass(2.5)
+    local second = assert(here.acquire("bob"))
+    assert.equal(held.facts.fence + 1, second.facts.fence)
+    assert.is_true(second.takeover)
+    assert.match("did not renew it: ann on box%-ann", second.warning)
+    assert(second:release())
+    local third = assert(here.acquire("cid"))
+    assert.equal(3, third.facts.fence)
+    assert.is_false(third.takeover)
+    assert(third:release())
+  end)
+
+  it("is taken over by one of those who try at once", function()
+    assert(here.frozen("ann"))
+    here.pass(70)
+    local taken = 0
+    for i = 1, 5 do
+      spawn(function()
+        if here.acquire("run" .. i) then taken = taken + 1 end
+      end)
+    end
+    for _, task in ipairs(tasks) do task:join() end
+    assert.equal(1, taken)
+    assert.equal(2, lock.read(here.backend, NAME).fence)
+  end)
+
+  it("does not trust the clock of the machine", function()
+    -- the service is minutes behind and ahead of this machine: nothing of it shows
+    for _, skew in ipairs({ -86400, 86400 }) do
+      here = world()
+      here.backend.time = core.now() + skew
+      local held = assert(here.acquire("ann"))
+      local expires = lock.read(here.backend, NAME).expires
+      assert.is_true(math.abs(expires - here.backend.time - 61) < 0.01)
+      assert.is_nil((here.acquire("bob")))
+      assert(held:release())
+    end
+  end)
+
+  it("that was lost is noticed before the next write, which does not happen", function()
+    local ann = open(here.backend)
+    local held = assert(here.frozen("ann"))
+    assert(ann:begin(held))
+    assert(ann:commit(ann:write(set("a"))))
+    here.pass(90)
+    local second = assert(here.acquire("bob"))
+    local bob = open(here.backend)
+    assert(bob:begin(second)) -- takes the next number of the log
+    assert(bob:commit(bob:write(set("b"))))
+    local written = #here.backend:list(NAME .. ".log/")
+    local ok, err = ann:commit(ann:write(set("late")))
+    assert.is_nil(ok)
+    assert.equal("INFRA_008", err.code)
+    assert.match("lost its lock", err.message)
+    assert.match("holder now: bob on box%-bob", err.details[2])
+    assert.equal(written, #here.backend:list(NAME .. ".log/"))
+    ok, err = ann:fold()
+    assert.is_nil(ok)
+    assert.equal("INFRA_008", err.code)
+    assert.match("its version was saved at memory:shop.state.unsaved%-2", err.hint)
+    assert(held:release()) -- nothing to give back, nothing to complain about
+    assert(bob:fold())
+    assert(second:release())
+    assert.same({ "a", "b" }, addresses(here.backend))
+  end)
+
+  it("that ran out but was taken by nobody goes on", function()
+    local ann = open(here.backend)
+    local held = assert(here.frozen("ann"))
+    assert(ann:begin(held))
+    here.pass(90)
+    assert(ann:commit(ann:write(set("a"))))
+    assert.equal(1, lock.read(here.backend, NAME).renewals)
+    assert(ann:fold())
+    assert(held:release())
+  end)
+
+  it("keeps out what a former holder wrote in the very moment it was stopped", function()
+    local ann = open(here.backend)
+    local held = assert(here.frozen("ann"))
+    assert(ann:begin(held))
+    assert(ann:commit(ann:write(set("a"))))
+    ann.log.check = function() return true end -- it has looked already, and then the machine went to sleep
+    here.pass(90)
+    local second = assert(here.acquire("bob"))
+    local bob = open(here.backend)
+    assert(bob:begin(second))
+    assert.equal("condition", select(2, ann:commit(ann:write(set("x")))).kind) -- the fence has its number
+    ann.log.failure = nil
+    assert(bob:commit(bob:write(set("b"))))
+    assert(bob:fold()) -- and now nothing stands in its way any more
+    assert(second:release())
+    for number = ann.log.number + 1, bob.log.number + 1 do
+      assert(ann:commit(ann:write(set("late" .. number))))
+    end
+    local third = open(here.backend)
+    assert.same({ bob.log.number + 1 }, third.ignored)
+    assert.same({ "a", "b" }, addresses(here.backend))
+    local again = assert(here.acquire("cid"))
+    assert(third:begin(again))
+    assert(third:commit(third:write(set("c"))))
+    assert(third:fold())
+    assert(again:release())
+    assert.same({ "a", "b", "c" }, addresses(here.backend))
+  end)
+
+  it("has a number above the state's even when somebody deleted the lock object", function()
+    for _ = 1, 3 do
+      local ann, held = open(here.backend), assert(here.acquire("ann"))
+      assert(ann:begin(held))
+      ann:write(set("a"))
+      assert(ann:fold())
+      assert(held:release())
+    end
+    here.backend:delete(lock.key(NAME))
+    local bob, held = open(here.backend), assert(here.acquire("bob"))
+    assert(bob:begin(held))
+    assert.equal(4, held.facts.fence)
+    assert.equal(4, lock.read(here.backend, NAME).fence)
+    assert.equal(1, #here.backend:list(NAME .. ".log/")) -- fenced off
+    assert(held:release())
+  end)
+
+  it("survives answers that get lost", function()
+    local held = assert(here.acquire("ann"))
+    local lost = 0
+    here.backend.on_put = function()
+      lost = lost + 1
+      return lost % 3 == 1 and { kind = "timeout", message = "no answer", landed = true } or nil
+    end
+    here.pass(200)
+    assert.is_nil(held.lost)
+    assert.is_true(lock.read(here.backend, NAME).renewals >= 5)
+    assert(held:check())
+    here.backend.on_put = function() end
+    assert(held:release())
+    assert.equal("released", lock.read(here.backend, NAME).state)
+  end)
+
+  it("is given back although the run was interrupted meanwhile", function()
+    local held
+    local task = spawn(function()
+      return pcall(function()
+        held = assert(here.acquire("ann"))
+        local release <close> = held -- luacheck: ignore 211
+        core.event():wait()
+        error("and it fails")
+      end)
+    end)
+    for _ = 1, 20 do core.sleep(0) end
+    here.backend.delay_ms = 5
+    task:cancel()
+    core.sleep(2)
+    task:cancel() -- a second interrupt, while it is given back
+    assert.is_false(select(2, task:join()))
+    assert.equal("released", lock.read(here.backend, NAME).state)
+  end)
+
+  it("can be freed by its id while it is renewed; its holder stops", function()
+    local ann = open(here.backend)
+    local held = assert(here.acquire("ann"))
+    assert(ann:begin(held))
+    assert(lock.remove(here.backend, NAME, held.facts.id))
+    here.pass(30) -- the renewal finds out
+    assert.match("freed with unlock", held.lost.details[2])
+    assert.equal(held.lost, select(2, ann:commit(ann:write(set("a")))))
+    assert.is_true(assert(here.acquire("bob")).takeover)
+  end)
+
+  describe("that others want", function()
+    it("goes to them in the order in which they came, by itself", function()
+      local held, order, working = assert(here.acquire("ann")), {}, 0
+      for i = 1, 6 do
+        spawn(function()
+          local mine = assert(here.acquire("run" .. i, { wait = 3600 }))
+          working = working + 1
+          assert(working == 1, "two at once")
+          order[#order + 1] = i
+          assert(mine.waited)
+          for _ = 1, 5 do core.sleep(0) end
+          working = working - 1
+          assert(mine:release())
+        end)
+        here.pass(1)
+      end
+      here.pass(100)
+      assert.same({}, order)
+      assert(held:release())
+      here.pass(60)
+      for _, task in ipairs(tasks) do assert(task:join()) end
+      assert.same({ 1, 2, 3, 4, 5, 6 }, order)
+      assert.equal(7, lock.read(here.backend, NAME).fence)
+      assert.same({}, here.backend:list(NAME .. ".queue/"))
+      assert.equal("run1: 1 after ann", here.said[1])
+      assert.equal("run2: 2 after ann", here.said[2])
+    end)
+
+    it("says its news once", function()
+      local held = assert(here.acquire("ann"))
+      spawn(function() assert(here.acquire("bob", { wait = 3600 })):release() end)
+      here.pass(100)
+      assert.same({ "bob: 1 after ann" }, here.said)
+      assert(held:release())
+      here.pass(5)
+      assert(tasks[1]:join())
+    end)
+
+    it("passes over those who died in line", function()
+      local held = assert(here.acquire("ann"))
+      local function wait_as(who)
+        return spawn(function() return assert(here.acquire(who, { wait = 3600 })):release() end)
+      end
+      local dead = queue.new({ backend = here.backend, name = NAME, lease = 30, elapsed = function() return here.spent end,
+        facts = { id = "gone", who = "dead", host = "far", pid = 1, command = "scwlua apply", created = "" } })
+      assert(dead:join())
+      local bob = wait_as("bob")
+      here.pass(3)
+      assert.equal("bob: 2 after ann", here.said[1])
+      assert(held:release())
+      here.pass(20)
+      assert.is_false(bob:done()) -- it may still come
+      here.pass(20)
+      assert(bob:join())
+      assert.same({}, here.backend:list(NAME .. ".queue/"))
+      -- who comes back finds its place gone, and takes the last one
+      assert(dead:renew())
+      assert.equal(1, #here.backend:list(NAME .. ".queue/"))
+      dead:leave()
+      assert.same({}, here.backend:list(NAME .. ".queue/"))
+    end)
+
+    it("is not snatched from those who wait", function()
+      local held = assert(here.acquire("ann"))
+      spawn(function() assert(here.acquire("bob", { wait = 3600 })):release() end)
+      here.pass(1)
+      assert(held:release()) -- bob looks again in a moment
+      local _, err = here.acquire("cid")
+      assert.equal("INFRA_008", err.code)
+      assert.match("wait for the state", err.message)
+      assert.match("^next: bob on box%-bob", err.details[1])
+      here.pass(5)
+      assert(tasks[1]:join())
+      assert(assert(here.acquire("cid")):release())
+    end)
+
+    it("is waited for so long and no longer, and an interrupt ends the wait", function()
+      local held = assert(here.acquire("ann"))
+      local failures = {}
+      spawn(function() failures.late = select(2, here.acquire("bob", { wait = 20 })) end)
+      local cut = spawn(function() failures.cut = select(2, here.acquire("cid", { wait = 3600 })) end)
+      here.pass(10)
+      assert.equal(2, #here.backend:list(NAME .. ".queue/"))
+      cut:cancel()
+      here.pass(15)
+      assert.equal("INFRA_008", failures.late.code)
+      assert.match("^holder: ann", failures.late.details[1])
+      assert.equal("place in the queue: 1", failures.late.details[3])
+      assert.equal("INFRA_009", failures.cut.code)
+      assert.same({}, here.backend:list(NAME .. ".queue/"))
+      assert(held:release())
+    end)
+
+    it("is passed on although objects in the queue are damaged", function()
+      here.backend:put(queue.key(NAME, 3), "nonsense")
+      here.backend:put(queue.key(NAME, 4), assert(json.encode({ id = "x" })))
+      assert(assert(here.acquire("ann", { wait = 10 })):release())
+      assert.same({}, here.backend:list(NAME .. ".queue/"))
+    end)
+  end)
+end)
