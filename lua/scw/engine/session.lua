@@ -23,6 +23,7 @@ local record = require "scw.engine.record"
 local refresh = require "scw.engine.refresh"
 local store = require "scw.state.store"
 local suggest = require "scw.suggest"
+local turn = require "scw.engine.turn"
 
 local session = {}
 
@@ -35,6 +36,7 @@ local LOOKUP_ROUNDS = 100
 ---@field replace? string[] addresses
 ---@field refresh? boolean false: trust the state
 ---@field parallel? integer steps at once
+---@field lock_wait? number seconds to wait while others hold the state; without: not at all
 
 ---@class scw.SessionFacts
 ---@field stack scw.dsl.Stack
@@ -254,38 +256,46 @@ end
 local function stale()
   return errors.new({
     code = "INFRA_011", kind = "condition", message = "the state changed since the plan was made",
-    hint = "plan again: the new plan may differ",
+    hint = "plan again: the new plan may differ", stale = true,
   })
+end
+
+---@param self scw.Session
+---@return scw.Turn|nil, scw.Error|nil
+local function take_turn(self)
+  return turn.take({
+    store = self.store, state = self.stack.state, environment = self.environment, command = self.command, host = self.host,
+    wait = self.options.lock_wait, on_message = self.on_message,
+  })
+end
+
+--- Waits until it is this run's turn to write and keeps others away until the turn is closed. Apply and refresh use it as their own.
+---@param made scw.Plan
+---@return scw.Turn|nil turn
+---@return scw.Error|boolean|nil outdated the error; or whether the state changed since the plan was made: plan again
+function methods:turn(made)
+  local taken, err = take_turn(self)
+  if not taken then return nil, err end
+  self.taken = taken
+  return taken, taken.position ~= made.position
 end
 
 --- Calls `fn` with the lock held, the state as it was when `position` was taken, and its log open.
 local function with_lock(self, position, fn)
-  local backend, name = self.backend, self.name
-  local err
-  if self.store.fresh then
-    local ready
-    ready, err = backend:prepare(name)
-    if not ready then return nil, err end
+  local taken, own = self.taken, nil
+  if not taken or taken:is_closed() then
+    local err
+    own, err = take_turn(self)
+    if not own then return nil, err end
+    taken = own
   end
-  local held
-  held, err = lock.acquire({ backend = backend, name = name, command = core.program .. " " .. self.command, environment = self.environment,
-    host = self.host })
-  if not held then return nil, err end
-  if held.warning then self.on_message(held.warning) end
-  local release <close> = setmetatable({}, { __close = function() -- luacheck: ignore 211
-    local released, failure = held:release()
-    if not released then self.on_message(failure.message) end
-  end })
-  local current = store.new(self.store) -- a second look at the same place
-  local loaded
-  loaded, err = current:load()
-  if not loaded then return nil, err end
-  if current:position() ~= position then return nil, stale() end
+  local release <close> = own -- luacheck: ignore 211
+  local current = taken.store
+  if taken.position ~= position then return nil, stale() end
   if current.fresh then current.document = self.store.document end -- the plan's marks hang on its key
-  local begun
-  begun, err = current:begin()
+  local begun, err = current:begin(taken.held)
   if not begun then return nil, err end
-  return fn(current, held)
+  return fn(current, taken.held)
 end
 
 --- The deployment that this run is, for the state and its history.
@@ -358,10 +368,7 @@ function methods:abort()
   if self.walker then self.walker:abort() end
 end
 
---- Records what is there now. Nothing but the state changes.
----@return { changes: table[], count: integer }|nil result `changes` as of `refresh.drift`
----@return scw.Error|nil err
-function methods:refresh()
+local function refresh_once(self)
   local set, err = prepare(self)
   if not set then return nil, err end
   local document
@@ -402,6 +409,18 @@ function methods:refresh()
     if not noted then return nil, failure end
     return result
   end)
+end
+
+--- Records what is there now. Nothing but the state changes.
+---@return { changes: table[], count: integer }|nil result `changes` as of `refresh.drift`
+---@return scw.Error|nil err
+function methods:refresh()
+  local result, err = refresh_once(self)
+  if result or not err.stale then return result, err end
+  local taken <close>, failure = take_turn(self) -- somebody else wrote meanwhile: look again, in turn
+  if not taken then return nil, failure end
+  self.taken = taken
+  return refresh_once(self)
 end
 
 --- Who holds the lock with this id.

@@ -73,6 +73,81 @@ describe("a session", function()
     assert.equal(2, world.cloud:size())
   end)
 
+  it("waits for its turn when told so, and says that the plan is outdated", function()
+    local world = cloud.world()
+    local said = {}
+    local held = assert(lock.acquire({ backend = world.backend, name = "test.state", command = "scwlua apply", environment = {},
+      host = { name = "far", user = "bob", pid = 9 }, lease = 1 }))
+    local opened = world:session(stack(), { lock_wait = 60 })
+    opened.environment = { SCWLUA_LEASE = "1s" }
+    opened.on_message = function(line)
+      said[#said + 1] = line
+      assert(held:release())
+    end
+    local made = assert(opened:plan())
+    local turn, outdated = opened:turn(made)
+    assert.is_truthy(turn, tostring(outdated))
+    assert.is_false(outdated)
+    assert.equal(1, #said)
+    assert.match("^Waiting for the state, place 1 in the queue: it is held by bob on far %(process 9%) since .* running `scwlua apply`%.$",
+      said[1])
+    assert(opened:apply(made)) -- as part of the turn
+    assert.equal("held", assert(lock.read(world.backend, "test.state")).state)
+    turn:close()
+    turn:close()
+    assert.equal("released", assert(lock.read(world.backend, "test.state")).state)
+    local late = world:session(stack())
+    made = assert(late:plan())
+    world:apply(cloud.stack(function(declare) declare("net", "main", { name = "other" }) end))
+    local again <close>, changed = late:turn(made)
+    assert.is_truthy(again)
+    assert.is_true(changed)
+    made = assert(late:plan())
+    assert(late:apply(made))
+  end)
+
+  it("refreshes again when others changed the state meanwhile, and then for good", function()
+    local world = cloud.world()
+    world:apply(stack())
+    world.cloud.objects["net-1"].outputs.cidr = "10.77"
+    local opened, raced = world:session(stack()), false
+    local take = world.backend.put
+    function world.backend.put(backend, key, ...)
+      if key == "test.state.lock" and not raced then
+        raced = true
+        world.backend.put = take
+        world:apply(cloud.stack(function(declare) declare("net", "main", { name = "n", tags = { "x" } }) end))
+      end
+      return take(backend, key, ...)
+    end
+    assert(opened:refresh())
+    assert.is_true(raced)
+    assert.equal("released", assert(lock.read(world.backend, "test.state")).state)
+    assert.equal("10.77", world:state().resources["net.main"].outputs.cidr)
+  end)
+
+  it("gives the lock back when a step fails, and when the program breaks", function()
+    local world = cloud.world()
+    world.cloud.fail = function(verb) return verb == "create" and errors.new { code = "INFRA_005", message = "no" } or nil end
+    assert.equal(1, #world:apply(stack()).failures)
+    assert.equal("released", assert(lock.read(world.backend, "test.state")).state)
+    world.cloud.fail = function() error("broken") end
+    assert.is_false(pcall(world.apply, world, stack()))
+    assert.equal("released", assert(lock.read(world.backend, "test.state")).state)
+  end)
+
+  it("refuses a lease that is none", function()
+    local world = cloud.world()
+    local opened = world:session(stack())
+    local made = assert(opened:plan())
+    for _, wrong in ipairs({ "soon", "2h", "0s" }) do
+      opened.environment = { SCWLUA_LEASE = wrong }
+      local _, err = opened:apply(made)
+      assert.equal("INFRA_001", err.code)
+      assert.match("SCWLUA_LEASE is no duration from 1s to 1h: '" .. wrong, err.message)
+    end
+  end)
+
   it("fails with one error when the plan cannot be made, and leaves no lock", function()
     local world = cloud.world()
     world:apply(stack())

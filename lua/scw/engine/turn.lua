@@ -1,0 +1,95 @@
+--- A run's turn to write: the lock of the state, held from before its last look at the state until it is closed.
+local core = require "core"
+local errors = require "scw.errors"
+local lock = require "scw.state.lock"
+local normal = require "scw.schema.normal"
+local store = require "scw.state.store"
+
+local turn = {}
+
+---@class scw.Turn
+---@field held scw.state.Lock
+---@field store scw.state.Store the state as it was when the turn began
+---@field position string of that state
+local methods = {}
+local metatable = { __index = methods, __close = function(self) self:close() end }
+
+--- Seconds that a lease lasts: `SCWLUA_LEASE`, or what the stack's state says.
+---@param environment table<string, string>
+---@param declaration? { lease?: string, source?: string }
+---@return number|nil, scw.Error|nil
+function turn.lease(environment, declaration)
+  local given, from = environment.SCWLUA_LEASE, "SCWLUA_LEASE"
+  if not given or given == "" then given, from = declaration and declaration.lease, "the `lease` of the state" end
+  if not given then return lock.LEASE end
+  local seconds = normal.seconds(given)
+  if seconds and seconds >= lock.SHORTEST and seconds <= lock.LONGEST then return seconds end
+  return nil, errors.new({
+    code = "INFRA_001", message = ("%s is no duration from 1s to 1h: '%s'"):format(from, given), hint = 'for example "10m"',
+    source = from ~= "SCWLUA_LEASE" and declaration.source or nil,
+  })
+end
+
+---@param facts { holder?: scw.state.Claim, place: integer }
+---@return string
+local function waiting(facts)
+  local holder = facts.holder
+  local who = not holder and "others go first"
+    or (holder.state == "waiting" and "%s waits before this run" or "it is held by %s"):format(lock.describe(holder))
+  return ("Waiting for the state, place %d in the queue: %s."):format(facts.place, who)
+end
+
+---@class scw.TurnFacts
+---@field store scw.state.Store
+---@field state? table the stack's declaration of its state
+---@field environment table<string, string>
+---@field command string
+---@field host? table
+---@field wait? number seconds to wait for others
+---@field on_message fun(line: string)
+
+--- Waits for the turn, then looks at the state.
+---@param facts scw.TurnFacts
+---@return scw.Turn|nil, scw.Error|nil
+function turn.take(facts)
+  local backend, name = facts.store.backend, facts.store.name
+  local lease, err = turn.lease(facts.environment, facts.state)
+  if not lease then return nil, err end
+  if facts.store.fresh then
+    local ready
+    ready, err = backend:prepare(name)
+    if not ready then return nil, err end
+  end
+  local held
+  held, err = lock.acquire({
+    backend = backend, name = name, command = core.program .. " " .. facts.command, environment = facts.environment, host = facts.host,
+    lease = lease, wait = facts.wait, on_wait = function(news) facts.on_message(waiting(news)) end,
+  })
+  if not held then return nil, err end
+  if held.warning then facts.on_message(held.warning) end
+  local self = setmetatable({ held = held, on_message = facts.on_message }, metatable)
+  local keep = false
+  local release <close> = setmetatable({}, { __close = function() -- luacheck: ignore 211
+    if not keep then self:close() end
+  end })
+  self.store = store.new(facts.store) -- a second look at the same place
+  local loaded
+  loaded, err = self.store:load()
+  if not loaded then return nil, err end
+  for _, number in ipairs(self.store.ignored) do
+    facts.on_message(("Log segment %d of the state does not count: whoever wrote it had lost the lock."):format(number))
+  end
+  self.position, keep = self.store:position(), true
+  return self
+end
+
+---@return boolean
+function methods:is_closed() return self.held.done or false end
+
+--- Gives the lock back. Twice is fine.
+function methods:close()
+  local released, failure = self.held:release()
+  if not released then self.on_message(failure.message) end
+end
+
+return turn
