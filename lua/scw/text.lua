@@ -43,6 +43,7 @@ text.apply = {
   outputs = "Outputs",
   question = "Apply these changes? Only 'yes' goes on: ",
   refused = "Nothing was changed.",
+  outdated = "The state changed since this plan was made: planning again.",
   interrupted = "Interrupted: nothing new starts, calls under way may end, then the state is saved. Interrupt again to stop waiting.",
   interrupted_again = "Interrupted again: no longer waiting; saving the state.",
   done = function(parts, elapsed) return ("Done: %s in %s."):format(parts, elapsed) end,

@@ -113,13 +113,10 @@ local function sum_up(console, facts, changes)
   end
 end
 
---- Shows the plan, asks, applies, sums up.
----@param context scw.Context
----@param session table
----@param plan table
----@param words { question: string, nothing?: string, next_steps?: boolean }
----@return integer|nil code, scw.Error|nil
-local function carry_out(context, session, plan, words)
+--- Shows a plan and asks.
+---@return boolean|nil agreed, scw.Error|nil
+---@return boolean changes there is something to agree to
+local function propose(context, plan, words)
   local console = context.console
   local changes = plan_view.changes(plan)
   if console.json then
@@ -129,19 +126,57 @@ local function carry_out(context, session, plan, words)
   else
     console:print(plan_view.lines(plan, console.style))
   end
-  if changes then
-    local agreed, err = confirm(context, words.question)
-    if err then return nil, err end
+  if not changes then return true, nil, false end
+  local agreed, err = confirm(context, words.question)
+  if agreed and not console.json then console:print("") end
+  return agreed, err, true
+end
+
+--- Waits in line; what is said meanwhile is an event for programs.
+---@return scw.Turn|nil, scw.Error|boolean|nil
+local function wait_in_line(context, session, plan)
+  local console, began = context.console, core.clock()
+  if console.json then
+    console.sink = function(line) console:data(events.public({ kind = "message", detail = line }, core.clock() - began)) end
+  end
+  local _ <close> = setmetatable({}, { __close = function() console.sink = nil end })
+  return session:turn(plan)
+end
+
+--- Shows the plan, asks, waits for its turn, applies, sums up. When others changed the state meanwhile, it plans again and asks again.
+---@param context scw.Context
+---@param session table
+---@param words { question: string, nothing?: string, next_steps?: boolean }
+---@param make_plan fun(session: scw.Session): scw.Plan|nil, scw.Error|nil
+---@return integer|nil code, scw.Error|nil
+local function carry_out(context, session, words, make_plan)
+  local console, turn = context.console, nil
+  local release <close> = setmetatable({}, { __close = function() -- luacheck: ignore 211
+    if turn then turn:close() end
+  end })
+  local plan, changes, outdated
+  repeat
+    local agreed, problem
+    plan, problem = make_plan(session)
+    if not plan then return nil, problem end
+    agreed, problem, changes = propose(context, plan, words)
+    if problem then return nil, problem end
     if not agreed then
       console:print(text.apply.refused)
       return 1
     end
-    if not console.json then console:print("") end
-  end
+    outdated = false
+    if changes and not turn then
+      turn, outdated = wait_in_line(context, session, plan)
+      if not turn then return nil, outdated end
+    end
+    if outdated then console:note(text.apply.outdated) end
+  until not outdated
   local began = core.clock()
   local result, err, state
   if changes then
     result, err, state = run(context, session, plan)
+    turn:close()
     if not result and (not err or not err.result) then return nil, err end
   else
     state = progress.new(plan, began)
@@ -179,12 +214,10 @@ function deploy.run(context, words, make_plan)
   local workspace <close>, problem = require("scw.cli.workspace").open(context)
   err = problem
   if not workspace then return nil, err end
-  local session, plan
+  local session
   session, err = workspace:session()
   if not session then return nil, err end
-  plan, err = make_plan(session)
-  if not plan then return nil, err end
-  code, err = carry_out(context, session, plan, words)
+  code, err = carry_out(context, session, words, make_plan)
   return code, err
 end
 

@@ -1,4 +1,6 @@
 --- Options that several commands share, each described once.
+local normal = require "scw.schema.normal"
+
 local options = {}
 
 ---@class scw.Option
@@ -39,6 +41,17 @@ function options.positive(name)
   end
 end
 
+--- Seconds in a duration such as "90s" or "1h30m".
+---@param name string
+---@return fun(word: string): number|nil, string|nil
+function options.duration(name)
+  return function(word)
+    local seconds = normal.seconds(word)
+    if not seconds then return nil, ("%s needs a duration such as 90s or 10m, got '%s'"):format(name, word) end
+    return seconds
+  end
+end
+
 options.json = { name = "--json", doc = "Write JSON for programs instead of text for people." }
 options.no_color = { name = "--no-color", doc = "No colours (also: the environment variable NO_COLOR)." }
 options.help = { name = "--help", doc = "Show this help." }
@@ -55,6 +68,13 @@ options.destroy_exclude = {
 options.replace = { name = "--replace", value = "ADDRESS", repeats = true, doc = "Replace this resource although nothing forces it." }
 options.no_refresh = { name = "--no-refresh", doc = "Trust the state: do not look at Scaleway first." }
 options.parallel = { name = "--parallel", value = "N", convert = options.whole("--parallel", 1), doc = "At most N calls at the same time." }
+options.lock_wait = {
+  name = "--lock-wait", value = "DURATION", convert = options.duration("--lock-wait"),
+  doc = "How long to wait in the queue while others hold the state (10m).",
+}
+options.no_wait = { name = "--no-wait", doc = "Fail at once when another deployment holds the state." }
+--- What every command that writes the state takes.
+options.writing = { options.lock_wait, options.no_wait }
 
 options.set = {
   name = "--set", value = "NAME=VALUE", repeats = true, convert = assignment, doc = "Give a configuration value of the stack.",

@@ -12,7 +12,7 @@ describe("the command line", function()
   it("gives the command and its values", function()
     local command, values = args.parse({
       "apply", "stacks/a.lua", "--yes",
-      "--target", "db", "--target=web/container.app", "--set", "size=3", "--set", "url=a=b", "--parallel", "4",
+      "--target", "db", "--target=web/container.app", "--set", "size=3", "--set", "url=a=b", "--parallel", "4", "--lock-wait", "1h30m",
     })
     assert.are.equal("apply", command.name)
     assert.are.equal("stacks/a.lua", values.stack)
@@ -20,6 +20,7 @@ describe("the command line", function()
     assert.are.same({ "db", "web/container.app" }, values.target)
     assert.are.same({ { name = "size", value = "3" }, { name = "url", value = "a=b" } }, values.set)
     assert.are.equal(4, values.parallel)
+    assert.are.equal(5400, values.lock_wait)
     assert.is_falsy(values.no_refresh)
   end)
 
@@ -59,6 +60,7 @@ describe("the command line", function()
     assert.matches("^plan: option '%-%-target' requires an argument; ", failure("plan", "a.lua", "--target"))
     assert.matches("^plan: option '%-%-json' does not take arguments; ", failure("plan", "a.lua", "--json=3"))
     assert.matches("^plan: %-%-set needs name=value, got 'x'; ", failure("plan", "a.lua", "--set", "x"))
+    assert.matches("^apply: %-%-lock%-wait needs a duration such as 90s or 10m, got '5'; ", failure("apply", "a.lua", "--lock-wait", "5"))
     assert.matches("^apply: %-%-parallel needs a whole number of at least 1, got '0'; ", failure("apply", "a.lua", "--parallel", "0"))
     assert.matches("^emulator: %-%-speed needs a number above 0, got '%-1'; ", failure("emulator", "--speed=-1"))
     assert.matches("^options come behind the command, got '%-%-json' first; ", failure("--json", "plan"))

@@ -10,7 +10,7 @@ return {
   arguments = { options.stack_argument },
   options = options.join({
     options.yes, options.target, options.exclude, options.replace, options.no_refresh, options.parallel,
-  }, options.stack),
+  }, options.writing, options.stack),
   examples = {
     { "scwlua apply stacks/staging.lua", "shows the plan, asks, applies" },
     { "scwlua apply --emulator --yes stacks/staging.lua", "everything for real, without an account" },

@@ -10,7 +10,7 @@ return {
   arguments = { options.stack_argument },
   options = options.join({
     options.yes, options.destroy_target, options.destroy_exclude, options.no_refresh, options.parallel,
-  }, options.stack),
+  }, options.writing, options.stack),
   examples = {
     { "scwlua destroy stacks/staging.lua", "shows what goes, asks, deletes" },
     { "scwlua destroy --emulator --yes stacks/staging.lua", "empties the emulator again" },

@@ -6,7 +6,7 @@ return {
   summary = "Bring the state up to date with what Scaleway has.",
   description = "Lists what exists and records what differs. Nothing at Scaleway changes; plan then shows what apply would put right.",
   arguments = { options.stack_argument },
-  options = options.join({ options.parallel }, options.stack),
+  options = options.join({ options.parallel }, options.writing, options.stack),
   examples = { { "scwlua refresh stacks/staging.lua", "after somebody changed things by hand" } },
   run = function(context)
     local workspace <close>, err = require("scw.cli.workspace").open(context)

@@ -7,7 +7,8 @@ return {
   group = "Deploy", order = 6,
   summary = "Free the state from the lock of a run that died.",
   description = "Whoever finds a state locked is told by whom, and the lock's id. A run that died on this machine needs no unlock: the "
-    .. "next one takes over. When its holder still works, its next write is refused and it stops.",
+    .. "next one takes over; one that died elsewhere is taken over from when its lease has ended. When the holder still works, its next "
+    .. "write is refused and it stops.",
   arguments = { options.stack_argument, { name = "LOCK", doc = "The id of the lock, as the message about it says." } },
   options = options.join({ options.yes }, options.stack),
   examples = { { "scwlua unlock stacks/staging.lua 6a1f0c9e-3c55-4be5-9a0e-2f1f64a1d0c7", "after the runner was lost" } },
