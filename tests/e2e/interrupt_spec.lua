@@ -1,4 +1,5 @@
 local core = require "core"
+local json = require "scw.json"
 local program = require "tests.e2e.program"
 
 local STACK = [[
@@ -38,6 +39,12 @@ describe("an interrupt", function()
     program.remove(directory)
   end)
 
+  local function assert_free()
+    local facts = json.decode(assert(core.file_read(directory .. "/slow.state.lock")))
+    assert.are.equal("released", facts.state)
+    assert.is_nil(facts.removed)
+  end
+
   local function apply(wrapper)
     return program.run({ "apply", "--yes", "slow.lua" }, { directory = directory, environment = environment, wrapper = wrapper })
   end
@@ -50,6 +57,7 @@ describe("an interrupt", function()
     assert.is_nil(result.stdout:find("container.app: creating", 1, true))
     assert.matches("\nInterrupted after [%d.]+s: 1 created, 1 not started%.\n$", result.stdout)
     assert.matches("goes on%s+where it stopped", result.stderr)
+    assert_free()
     local again = apply()
     assert.are.equal(0, again.status, again.stderr)
     assert.matches("\nPlan: 1 to create, 1 unchanged%.\n", again.stdout)
@@ -66,6 +74,7 @@ describe("an interrupt", function()
     assert.is_nil(result.stdout:find("skipped", 1, true), result.stdout)
     assert.matches("\nInterrupted after [%d.]+s: 1 interrupted, 1 not started%.\n", result.stdout)
     assert.matches("\nMay have changed all the same: container_namespace.space%.\n$", result.stdout)
+    assert_free()
     local again = apply()
     assert.are.equal(0, again.status, again.stderr)
     assert.are.same({ container = 1, container_namespace = 1 }, emulator:objects())

@@ -27,7 +27,7 @@ describe("the lock of somebody whose machine was lost", function()
   end
 
   it("is explained, and freed by the command that the explanation names", function()
-    local result = run("apply", "--yes", "stack.lua")
+    local result = run("apply", "--yes", "--no-wait", "stack.lua")
     assert.are.equal(1, result.status)
     assert.matches("holder: ann on a lost runner", result.stderr)
     local id = assert(result.stderr:match("scwlua unlock%s+STACK%s+([%x-]+)"))
