@@ -253,13 +253,6 @@ end
 
 -- Writing ---------------------------------------------------------------------------------------------------------------
 
-local function stale()
-  return errors.new({
-    code = "INFRA_011", kind = "condition", message = "the state changed since the plan was made",
-    hint = "plan again: the new plan may differ", stale = true,
-  })
-end
-
 ---@param self scw.Session
 ---@return scw.Turn|nil, scw.Error|nil
 local function take_turn(self)
@@ -282,20 +275,10 @@ end
 
 --- Calls `fn` with the lock held, the state as it was when `position` was taken, and its log open.
 local function with_lock(self, position, fn)
-  local taken, own = self.taken, nil
-  if not taken or taken:is_closed() then
-    local err
-    own, err = take_turn(self)
-    if not own then return nil, err end
-    taken = own
-  end
-  local release <close> = own -- luacheck: ignore 211
-  local current = taken.store
-  if taken.position ~= position then return nil, stale() end
-  if current.fresh then current.document = self.store.document end -- the plan's marks hang on its key
-  local begun, err = current:begin(taken.held)
-  if not begun then return nil, err end
-  return fn(current, taken.held)
+  if self.taken and not self.taken:is_closed() then return self.taken:write(position, self.store, fn) end
+  local own <close>, err = take_turn(self)
+  if not own then return nil, err end
+  return own:write(position, self.store, fn)
 end
 
 --- The deployment that this run is, for the state and its history.

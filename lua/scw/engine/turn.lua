@@ -83,6 +83,26 @@ function turn.take(facts)
   return self
 end
 
+local function stale()
+  return errors.new({
+    code = "INFRA_011", kind = "condition", message = "the state changed since the plan was made",
+    hint = "plan again: the new plan may differ", stale = true,
+  })
+end
+
+--- Calls `fn` with the store, its log open, and the lock; when the state is still as it was when `position` was taken.
+---@param position string
+---@param former scw.state.Store the look at the state that led to this
+---@param fn fun(store: scw.state.Store, held: scw.state.Lock): any, scw.Error|nil
+---@return any, scw.Error|nil what `fn` answers
+function methods:write(position, former, fn)
+  if self.position ~= position then return nil, stale() end
+  if self.store.fresh then self.store.document = former.document end -- the plan's marks hang on its key
+  local begun, err = self.store:begin(self.held)
+  if not begun then return nil, err end
+  return fn(self.store, self.held)
+end
+
 ---@return boolean
 function methods:is_closed() return self.held.done or false end
 

@@ -307,6 +307,7 @@ function methods:replace(document)
   local folded = self.log.number
   local next_document = advanced(document, folded)
   next_document.serial = math.max(document.serial, self.document.serial) + 1
+  next_document.fence = self.document.fence
   local ok
   ok, err = write_snapshot(self, next_document)
   if not ok then return nil, err end

@@ -230,6 +230,19 @@ describe("a lease", function()
     assert(held:release())
   end)
 
+  it("keeps its number when the state is replaced as a whole", function()
+    local ann, held = open(here.backend), assert(here.acquire("ann"))
+    assert(ann:begin(held))
+    assert(ann:fold())
+    local old = open(here.backend).document
+    assert(held:release())
+    local bob, second = open(here.backend), assert(here.acquire("bob"))
+    assert(bob:begin(second))
+    assert(bob:replace(old))
+    assert.equal(2, open(here.backend).document.fence)
+    assert(second:release())
+  end)
+
   it("survives answers that get lost", function()
     local held = assert(here.acquire("ann"))
     local lost = 0

@@ -245,7 +245,8 @@ return {
       description = "Refuses a document of another lineage or with an older serial. The write is conditional: nothing that somebody else "
         .. "wrote meanwhile is overwritten. The history keeps the state of each former deployment.",
       arguments = { options.stack_argument, { name = "FILE", doc = "What `state pull` wrote." } },
-      options = options.join({ { name = "--force", doc = "Also an older document, or one of another lineage." } }, options.stack),
+      options = options.join({ { name = "--force", doc = "Also an older document, or one of another lineage." } },
+        options.writing, options.stack),
       examples = { { "scwlua state push stacks/staging.lua staging.json", "after it was put right by hand" } },
       run = with_session(push),
     },
@@ -256,7 +257,7 @@ return {
       arguments = {
         options.stack_argument, { name = "FROM", doc = "The address in the state." }, { name = "TO", doc = "The address in the stack." },
       },
-      options = options.stack,
+      options = options.join(options.writing, options.stack),
       examples = {
         { "scwlua state mv stacks/staging.lua rdb_instance.main db/rdb_instance.main", "after it went into the module db" },
       },
@@ -267,7 +268,7 @@ return {
       summary = "Forget a resource without deleting it.",
       description = "Afterwards nothing manages it. What the stack still declares is created again by the next apply.",
       arguments = { options.stack_argument, address },
-      options = options.join({ options.yes }, options.stack),
+      options = options.join({ options.yes }, options.writing, options.stack),
       examples = { { "scwlua state rm stacks/staging.lua db/rdb_instance.main", "asks, and leaves the database where it is" } },
       run = with_session(remove),
     },
