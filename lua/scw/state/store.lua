@@ -74,7 +74,7 @@ local function replay(self, document, numbers)
   end
   local all, failure = parallel.map(wanted, READERS, function(number) return read_segment(self, number, document.lineage) end)
   if not all then
-    if not errors.is(failure) and failure.kind == "not_found" then return "again", damaged("a log segment of the state is missing") end
+    if failure.kind == "not_found" then return "again", damaged("a log segment of the state is missing") end
     return nil, errors.wrap(failure, "cannot read the state")
   end
   self.ignored = {}
