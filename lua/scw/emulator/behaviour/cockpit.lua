@@ -68,10 +68,6 @@ local sources = {
     end,
     patching = function(_, _, values) check_retention(values) end,
     view = function(_, _, body) body.organization_id = nil end,
-    created = function(call, record)
-      local shown = call.emulator.resources.cockpit_data_source:show(call, record)
-      return answer.reply(200, shown)
-    end,
     removing = function(_, record)
       if record.builtin then answer.refuse(answer.precondition("protected_resource", "the source belongs to Scaleway")) end
     end,

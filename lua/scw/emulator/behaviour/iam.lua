@@ -8,7 +8,6 @@ local iam = {}
 
 local ROOT = "/iam/v1alpha1"
 local OWNED = { editable = true, deletable = true, managed = false }
-local MANAGED = { editable = true, deletable = true, managed = false }
 
 --- Permission sets that are granted on the whole organisation; every other one is granted on projects.
 local ORGANIZATION_SETS = {
@@ -212,11 +211,7 @@ local api_keys = {
     access_key = function(record, value) return record.id == value end,
     default_project_id = function(record, value) return record.body.default_project_id == value end,
   },
-  body = function(call)
-    local body = owned { creation_ip = "127.0.0.1", expires_at = json.null, secret_key = json.null }(call)
-    body.access_key = credentials.access_key()
-    return body
-  end,
+  body = owned { creation_ip = "127.0.0.1", expires_at = json.null, secret_key = json.null },
   hooks = {
     prepare = function(call, values)
       local application, user = values.application_id, values.user_id
@@ -274,11 +269,7 @@ local groups = {
   kind = "iam_group", path = ROOT .. "/groups", list = "groups", noun = "group", owner = "organization",
   before = any_organization,
   fields = { name = { kind = "str", required = true }, description = { kind = "str", default = "" }, tags = "list" },
-  body = function()
-    local body = { user_ids = json.array {}, application_ids = json.array {} }
-    for name, value in next, MANAGED do body[name] = value end
-    return body
-  end,
+  body = owned(function() return { user_ids = json.array {}, application_ids = json.array {} } end),
   actions = {
     ["PUT members"] = change_members(function(body, given)
       body.user_ids, body.application_ids = as_array(given.user_ids), as_array(given.application_ids)
