@@ -145,6 +145,13 @@ text.state = {
   unsealed = "This document is not sealed. It holds no secret, only fingerprints of secrets and the key they are made with: "
     .. "keep it private.",
   pulled = function(path, serial, count) return ("Wrote serial %d with %s to %s."):format(serial, resources(count), path) end,
+  no_replica = "the state has no replica",
+  relation = function(relation)
+    if relation == "same" then return "The state and its replica are the same." end
+    if relation == "diverged" then return "The state and its replica went separate ways: decide with --keep primary or --keep replica." end
+    return ("The %s is behind: the next run that writes makes them equal."):format(relation == "ahead" and "replica" or "primary")
+  end,
+  resolved = function(side, serial) return ("The %s counts: both are serial %d now."):format(side, serial) end,
   pushed = function(serial, count) return ("The state is now serial %d with %s."):format(serial, resources(count)) end,
   moved = function(from, to) return ("%s is %s now."):format(from, to) end,
   move_undeclared = function(address) return ("the stack does not declare %s: the next apply would delete it"):format(address) end,

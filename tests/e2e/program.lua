@@ -84,6 +84,10 @@ function Emulator:reset() return request(self, "POST", "/_emulator/reset", {}) e
 --- A call to the API, for looking behind the program's back.
 function Emulator:api(method, path, body) return request(self, method, path, body) end
 
+--- Its process.
+---@return string
+function Emulator:pid() return (core.file_read(self.directory .. "/pid"):match("%d+")) end
+
 function Emulator:stop()
   self.task:cancel()
   self.task:join()
@@ -96,7 +100,7 @@ end
 function program.emulator(options)
   local directory = program.directory()
   local output = directory .. "/ready"
-  local command = ('exec "$0" emulator --listen 127.0.0.1:0 "$@" > %s 2> %s/log'):format(output, directory)
+  local command = ('echo $$ > %s/pid; exec "$0" emulator --listen 127.0.0.1:0 "$@" > %s 2> %s/log'):format(directory, output, directory)
   local argv = { "sh", "-c", command, program.path }
   for _, word in ipairs(options or { "--speed", "1000" }) do argv[#argv + 1] = word end
   local task = core.spawn(core.exec, { argv = argv, env = program.environment() })

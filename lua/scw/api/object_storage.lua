@@ -74,14 +74,14 @@ end
 
 local function exchange(self, request, call)
   local rate, client = self.client.rate, self.client
-  local ticket, failure = rate:acquire(PRODUCT)
+  local ticket, failure = rate:acquire(self.endpoint)
   if not ticket then return nil, nil, api_errors.unanswered(call, failure) end
   local began = core.clock()
   local response
   response, failure = core.s3(request)
   local body = response and response.status >= 300 and read_error(response)
   local limited = response and (response.status == 429 or body and body.type == "SlowDown")
-  rate:release(PRODUCT, ticket, limited and "limited" or response and response.status < 500 and "ok" or nil)
+  rate:release(self.endpoint, ticket, limited and "limited" or response and response.status < 500 and "ok" or nil)
   if client.trace then
     client.trace { method = call.method, path = call.path, status = response and response.status, ms = core.clock() - began,
       kind = failure and failure.kind, request_id = response and response.headers["x-amz-request-id"] }

@@ -200,7 +200,7 @@ function methods:session()
       end)
     end,
     options = {
-      lock_wait = not given.no_wait and (given.lock_wait or LOCK_WAIT) or nil,
+      keep = given.keep, lock_wait = not given.no_wait and (given.lock_wait or LOCK_WAIT) or nil,
       target = given.target, exclude = given.exclude, replace = given.replace, refresh = not given.no_refresh, parallel = given.parallel,
     },
     on_message = function(line) self.console:note(line) end,

@@ -1,5 +1,6 @@
 --- The declaration of a stack: `scw.stack { name, environment, region, state, build, … }`.
 local errors = require "scw.errors"
+local normal = require "scw.schema.normal"
 local reference = require "scw.dsl.reference"
 local scope = require "scw.dsl.scope"
 local suggest = require "scw.suggest"
@@ -13,15 +14,19 @@ local NAMES = { "build", "environment", "name", "organization", "project", "regi
 
 local STATE_KEYS = {
   s3 = { bucket = "string", key = "string", region = "string", endpoint = "string", path_style = "boolean", sealed = "boolean",
-    key_file = "string", passphrase = "secret", history = "integer", lease = "string" },
+    key_file = "string", passphrase = "secret", history = "integer", lease = "string", replica = "table" },
+  replica = { bucket = "string", region = "string", endpoint = "string", path_style = "boolean", patience = "duration" },
   file = { path = "string", sealed = "boolean", key_file = "string", passphrase = "secret", history = "integer", lease = "string" },
 }
 --- How a problem names what was wanted.
-local STATE_WORDS = { string = "a text known now", boolean = "true or false", integer = "a whole number, 0 or more" }
-local STATE_REQUIRED = { s3 = { "bucket", "key" }, file = { "path" } }
+local STATE_WORDS = { string = "a text known now", boolean = "true or false", integer = "a whole number, 0 or more",
+  duration = 'a duration such as "15s"', table = "a table: replica = { bucket = …, region = … }" }
+local STATE_REQUIRED = { s3 = { "bucket", "key" }, file = { "path" }, replica = { "bucket", "region" } }
 
 local function fits(found, wanted)
   if wanted == "integer" then return math.type(found) == "integer" and found >= 0 end
+  if wanted == "duration" then return type(found) == "string" and (normal.seconds(found) or 0) > 0 end
+  if wanted == "table" then return type(found) == "table" and not reference.is(found) end
   return type(found) == wanted and found ~= ""
 end
 
@@ -38,6 +43,36 @@ end
 
 local opaque = { __name = "declaration", __metatable = "declaration" }
 
+--- Reads what a place says about itself; what is wrong is reported.
+---@param given table
+---@param kind "s3"|"file"|"replica"
+---@param what string how the place is called
+---@param report fun(message: string, hint?: string)
+---@return table
+local function read_place(given, kind, what, report)
+  local keys, place = STATE_KEYS[kind], {}
+  check_names(given, (value.sorted_keys(keys)), what, report)
+  for _, key in ipairs((value.sorted_keys(keys))) do
+    local wanted, found = keys[key], given[key]
+    if found ~= nil and not reference.is_void(found) then
+      if wanted == "secret" then
+        if reference.is(found) and reference.secret(found) then place[key] = found
+        else report(("%s: %s must not stand in the stack"):format(what, key), 'use scw.secret_env "NAME"') end
+      elseif not fits(found, wanted) then
+        report(("%s: %s must be %s"):format(what, key, STATE_WORDS[wanted]))
+      elseif wanted == "table" then
+        place[key] = read_place(found, key, what .. "'s " .. key, report)
+      else
+        place[key] = wanted == "duration" and normal.seconds(found) or found
+      end
+    end
+  end
+  for _, key in ipairs(STATE_REQUIRED[kind]) do
+    if given[key] == nil then report(("%s needs `%s`"):format(what, key)) end
+  end
+  return place
+end
+
 --- `scw.s3 { … }` and `scw.file { … }`: where the state is kept.
 ---@param session scw.dsl.Session
 ---@param kind "s3"|"file"
@@ -48,26 +83,13 @@ function stack.state(session, kind, given, here)
   local what = "scw." .. kind
   local function report(message, hint) return session:report { message = message, hint = hint, source = here } end
   if type(given) ~= "table" or reference.is(given) then return report(what .. " takes a table") end
-  local keys = STATE_KEYS[kind]
-  check_names(given, (value.sorted_keys(keys)), what, report)
-  local state = { kind = kind, source = here }
-  for _, key in ipairs((value.sorted_keys(keys))) do
-    local wanted, found = keys[key], given[key]
-    if found ~= nil and not reference.is_void(found) then
-      if wanted == "secret" then
-        if reference.is(found) and reference.secret(found) then state[key] = found
-        else report(("%s: %s must not stand in the stack"):format(what, key), 'use scw.secret_env "NAME"') end
-      elseif not fits(found, wanted) then
-        report(("%s: %s must be %s"):format(what, key, STATE_WORDS[wanted]))
-      else
-        state[key] = found
-      end
-    end
-  end
-  for _, key in ipairs(STATE_REQUIRED[kind]) do
-    if given[key] == nil then report(("%s needs `%s`"):format(what, key)) end
-  end
+  local state = read_place(given, kind, what, report)
+  state.kind, state.source = kind, here
   if state.sealed == nil then state.sealed = true end
+  local replica = state.replica
+  if replica and replica.bucket and replica.bucket == state.bucket and replica.endpoint == state.endpoint then
+    report("the replica is the same bucket as the state: " .. replica.bucket, "give it a bucket of its own, in another region")
+  end
   return setmetatable({ [STATE] = state }, opaque)
 end
 

@@ -169,4 +169,16 @@ function amend.push(session, pushed, force)
   return session:rewrite(function(begun) return begun:replace(pushed, { result = "done", counts = { resources = count } }) end)
 end
 
+--- Makes the version of the state that the session keeps (`options.keep`) the one of both sides, as a deployment of its own.
+---@param session scw.Session
+---@return scw.state.Deployment|nil, scw.Error|nil
+function amend.resolve(session)
+  local document, err = session:state()
+  if not document then return nil, err end
+  if not session.store.lagging then
+    return invalid("there is nothing to decide: the state and its replica are the same", "apply as usual")
+  end
+  return rewrite(session, {}, {})
+end
+
 return amend

@@ -13,11 +13,12 @@ local edges = require "scw.engine.edges"
 local errors = require "scw.errors"
 local fingerprint = require "scw.engine.fingerprint"
 local keys = require "scw.state.keys"
-local lock = require "scw.state.lock"
+local locks = require "scw.state.locks"
 local lookup = require "scw.engine.lookup"
 local model = require "scw.state.model"
 local observe = require "scw.engine.observe"
 local parallel = require "scw.parallel"
+local patience = require "scw.patience"
 local plan = require "scw.engine.plan"
 local record = require "scw.engine.record"
 local refresh = require "scw.engine.refresh"
@@ -36,6 +37,7 @@ local LOOKUP_ROUNDS = 100
 ---@field replace? string[] addresses
 ---@field refresh? boolean false: trust the state
 ---@field parallel? integer steps at once
+---@field keep? "primary"|"replica" which version of the state counts when the two went separate ways
 ---@field lock_wait? number seconds to wait while others hold the state; without: not at all
 
 ---@class scw.SessionFacts
@@ -103,10 +105,17 @@ local function backend_of(self)
   end
   local client, err = client_of(self)
   if not client then return nil, err end
-  local storage = require("scw.api.object_storage").new(client, {
-    region = declaration.region, endpoint = declaration.endpoint, path_style = declaration.path_style,
-  })
-  return require("scw.state.s3").new({ storage = storage, bucket = declaration.bucket, on_message = self.on_message }), declaration.key
+  local function bucket(place)
+    local storage = require("scw.api.object_storage").new(client, {
+      region = place.region, endpoint = place.endpoint, path_style = place.path_style,
+    })
+    return require("scw.state.s3").new({ storage = storage, bucket = place.bucket, on_message = self.on_message })
+  end
+  if not declaration.replica then return bucket(declaration), declaration.key end
+  return require("scw.state.mirror").new({
+    primary = bucket(declaration), replica = bucket(declaration.replica), patience = declaration.replica.patience,
+    on_message = self.on_message,
+  }), declaration.key
 end
 
 ---@param self scw.Session
@@ -130,7 +139,8 @@ local function store_of(self)
   self.backend, self.name = backend, name
   self.store = store.new({
     backend = backend, codec = codec.new({ stack = self.stack.name, key = key or nil }), name = name, stack = self.stack.name,
-    environment = self.stack.environment, on_saved = function() self.on_event({ kind = "state_saved" }) end,
+    environment = self.stack.environment, keep = self.options.keep,
+    on_saved = function() self.on_event({ kind = "state_saved" }) end,
   })
   return self.store
 end
@@ -200,6 +210,24 @@ local function plan_with_lookups(self, facts)
   error("lookups without end")
 end
 
+--- What a plan says that could not look.
+local BLIND = "the service does not answer: this plan rests on the recorded state alone"
+
+--- Looks at what exists. A plan that only shows something gives that up when the state's own bucket is out and the service does not answer
+--- either: the recorded state is what it can show then.
+local function look(self, document, set)
+  local function run() return observe.run(tools(self), document, set, place_of(self), self.options.refresh ~= false) end
+  local outage = self.command == "plan" and self.backend.sides and self.backend:outage()
+  if not outage then return run() end
+  local call = patience.begin(run)
+  local results, failure = patience.await(call, core.clock() + outage.patience_ms)
+  if not results then return nil, failure end
+  if results ~= "late" and (results[1] or not outage.is_silence(results[2])) then return table.unpack(results, 1, 3) end
+  call.task:cancel()
+  self.warnings[#self.warnings + 1] = { message = BLIND }
+  return {}, nil, { entries = {}, found = {} }
+end
+
 local function make_plan(self, destroy)
   local set, err = prepare(self)
   if not set then return nil, err end
@@ -213,7 +241,7 @@ local function make_plan(self, destroy)
   end
   local position = self.store:position()
   local observed, adoption
-  observed, err, adoption = observe.run(tools(self), document, set, place_of(self), self.options.refresh ~= false)
+  observed, err, adoption = look(self, document, set)
   if not observed then return nil, err end
   local made
   made, err = plan_with_lookups(self, {
@@ -412,7 +440,7 @@ end
 function methods:lock(id)
   local opened, err = store_of(self)
   if not opened then return nil, err end
-  return lock.find(self.backend, self.name, id)
+  return locks.find(self.backend, self.name, id)
 end
 
 --- Changes what is recorded, not what is there: calls `fn` with a deployment that has begun, while the state is as this session read it.
@@ -432,7 +460,7 @@ end
 function methods:unlock(id)
   local opened, err = store_of(self)
   if not opened then return nil, err end
-  return lock.remove(self.backend, self.name, id)
+  return locks.remove(self.backend, self.name, id)
 end
 
 -- Looking ---------------------------------------------------------------------------------------------------------------

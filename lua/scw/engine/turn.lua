@@ -2,7 +2,9 @@
 local core = require "core"
 local errors = require "scw.errors"
 local lock = require "scw.state.lock"
+local locks = require "scw.state.locks"
 local normal = require "scw.schema.normal"
+local replica = require "scw.state.replica"
 local store = require "scw.state.store"
 
 local turn = {}
@@ -55,13 +57,13 @@ function turn.take(facts)
   local backend, name = facts.store.backend, facts.store.name
   local lease, err = turn.lease(facts.environment, facts.state)
   if not lease then return nil, err end
-  if facts.store.fresh then
+  if facts.store.fresh or backend.sides then
     local ready
     ready, err = backend:prepare(name)
     if not ready then return nil, err end
   end
   local held
-  held, err = lock.acquire({
+  held, err = locks.acquire({
     backend = backend, name = name, command = core.program .. " " .. facts.command, environment = facts.environment, host = facts.host,
     lease = lease, wait = facts.wait, on_wait = function(news) facts.on_message(waiting(news)) end,
   })
@@ -76,6 +78,9 @@ function turn.take(facts)
   local loaded
   loaded, err = self.store:load()
   if not loaded then return nil, err end
+  local equal
+  equal, err = replica.equalise(self.store)
+  if not equal then return nil, err end
   for _, number in ipairs(self.store.ignored) do
     facts.on_message(("Log segment %d of the state does not count: whoever wrote it had lost the lock."):format(number))
   end

@@ -40,6 +40,7 @@ end
 ---@field lineage string
 ---@field number integer of the last segment
 ---@field fence integer of the lock that the writer holds
+---@field writer string as in the trail
 ---@field check fun(): boolean|nil, scw.Error|nil may this run still write?
 ---@field on_saved? fun()
 
@@ -48,7 +49,7 @@ end
 function log.new(facts)
   return setmetatable({
     backend = facts.backend, codec = facts.codec, name = facts.name, lineage = facts.lineage, number = facts.number,
-    on_saved = facts.on_saved, fence = facts.fence, check = facts.check,
+    on_saved = facts.on_saved, fence = facts.fence, writer = facts.writer, check = facts.check,
     pending = {}, appended = 0, durable = 0, bytes = 0, urgent = false, writing = false,
     changed = core.event(), hurry = core.event(),
   }, metatable)
@@ -60,8 +61,9 @@ local function write_segment(self, entries)
   local ours, err = self.check()
   if not ours then return nil, err end
   local bytes
-  bytes, err = self.codec:encode({ lineage = self.lineage, number = number, fence = self.fence, entries = core.array(entries) },
-    { kind = "segment", number = number, lineage = self.lineage })
+  bytes, err = self.codec:encode({
+    lineage = self.lineage, number = number, fence = self.fence, writer = self.writer, entries = core.array(entries),
+  }, { kind = "segment", number = number, lineage = self.lineage })
   if not bytes then return nil, err end
   local etag, failure = self.backend:put(log.key(self.name, number), bytes, { if_none_match = true })
   if not etag then

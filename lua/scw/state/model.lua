@@ -2,6 +2,7 @@
 local core = require "core"
 local errors = require "scw.errors"
 local json = require "scw.json"
+local trail = require "scw.state.trail"
 
 local model = {}
 
@@ -35,6 +36,7 @@ local DEPLOYMENTS_KEPT = 50
 ---@field fingerprint_key string hex; keys the fingerprints of secrets
 ---@field fence integer fencing number of the lock under which it was last written
 ---@field folded integer number of the last log segment that the snapshot contains
+---@field trail scw.state.Span[] who wrote it, up to where
 ---@field resources table<string, scw.state.Record>
 ---@field outputs table<string, { value: any, secret: boolean }>
 ---@field intents table<string, scw.state.Record> creations that may have been sent, by address
@@ -47,7 +49,7 @@ function model.new(stack, environment)
   return {
     version = model.VERSION, lineage = core.uuid(), serial = 0, stack = stack, environment = environment,
     fingerprint_key = core.hex(core.random(32)), fence = 0, folded = 0, resources = {}, outputs = {}, intents = {},
-    deployments = core.array({}),
+    deployments = core.array({}), trail = core.array({}),
   }
 end
 
@@ -149,6 +151,8 @@ function model.unpack(packed)
   local problem = check_records(packed.resources, "resources") or check_records(packed.intents, "intents")
   if problem then return invalid("the state is damaged: " .. problem) end
   packed.fence = math.tointeger(packed.fence) or 0
+  packed.trail = packed.trail or core.array({}) -- older states have none
+  if not trail.is_valid(packed.trail) then return invalid("the state has no valid 'trail'") end
   by_key(packed.resources, restore)
   by_key(packed.intents, restore)
   return packed

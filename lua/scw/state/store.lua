@@ -7,6 +7,7 @@ local errors = require "scw.errors"
 local log = require "scw.state.log"
 local model = require "scw.state.model"
 local parallel = require "scw.parallel"
+local trail = require "scw.state.trail"
 
 local store = {}
 
@@ -22,15 +23,19 @@ local FOLD_BYTES = 8 * 1024 * 1024
 ---@field fresh boolean there is no snapshot yet
 ---@field etag? string of the snapshot
 ---@field ignored integer[] numbers of segments from somebody who had lost the lock
+---@field writer string this run, as in the trail
+---@field lagging? scw.state.Store the side of a mirror that lacks something
 local methods = {}
 local metatable = { __index = methods }
 
----@param facts { backend: scw.state.Backend, codec: scw.state.Codec, name: string, stack: string, environment?: string, on_saved?: fun() }
+---@param facts { backend: scw.state.Backend, codec: scw.state.Codec, name: string, stack: string, environment?: string, on_saved?: fun(),
+---keep?: "primary"|"replica" }
 ---@return scw.state.Store
 function store.new(facts)
   return setmetatable({
     backend = facts.backend, codec = facts.codec, name = facts.name, stack = facts.stack, environment = facts.environment,
-    on_saved = facts.on_saved, ignored = {}, check = function() return true end, snapshot_bytes = 0, folded_entries = 0, folded_bytes = 0,
+    on_saved = facts.on_saved, keep = facts.keep, writer = trail.NOBODY, ignored = {},
+    check = function() return true end, snapshot_bytes = 0, folded_entries = 0, folded_bytes = 0,
   }, metatable)
 end
 
@@ -84,6 +89,7 @@ local function replay(self, document, numbers)
       self.ignored[#self.ignored + 1] = wanted[index]
     else
       document.fence = fence
+      document.trail = trail.extend(document.trail, tostring(segment.writer or trail.NOBODY), segment.number)
       for _, entry in ipairs(segment.entries) do
         local ok, err = model.apply(document, entry)
         if not ok then return nil, err end
@@ -126,16 +132,37 @@ local function load_once(self)
   return true
 end
 
+--- What one side of a mirror holds.
+---@param self scw.state.Store
+local function view_of(self)
+  return function(side)
+    return store.new({ backend = side, codec = self.codec, name = self.name, stack = self.stack, environment = self.environment })
+  end
+end
+
 --- Reads the state; a stack that was never applied has an empty one.
 ---@return scw.state.Document|nil, scw.Error|nil
 function methods:load()
   local outcome, err
+  if self.backend.sides then
+    outcome, err = require("scw.state.replica").load(self, view_of(self))
+    if not outcome then return nil, err end
+    return self.document
+  end
   for _ = 1, READ_ATTEMPTS do
     outcome, err = load_once(self)
     if outcome ~= "again" then break end
   end
   if outcome ~= true then return nil, err end
   return self.document
+end
+
+--- What the two sides of a state with a replica hold.
+---@return table[]|nil versions see `replica.versions`; nil without an error: there is no replica
+---@return scw.Error|nil
+function methods:versions()
+  if not self.backend.sides then return nil end
+  return require("scw.state.replica").versions(self, view_of(self))
 end
 
 --- Where the state stands: two equal positions mean that nothing was written in between.
@@ -194,10 +221,12 @@ local function write_snapshot(self, document)
   return true
 end
 
-local function advanced(document, folded)
+---@param self scw.state.Store
+local function advanced(self, document, folded)
   local copy = {}
   for name, value in next, document do copy[name] = value end
   copy.serial, copy.folded = document.serial + 1, folded
+  copy.trail = trail.extend(document.trail, self.writer, folded)
   return copy
 end
 
@@ -210,6 +239,7 @@ local function bind(self, held)
     if not ok then return nil, err end
   end
   self.document.fence, self.check = held.facts.fence, function() return held:check() end
+  self.writer = trail.writer(held.facts.id)
   held.on_lost = function(err)
     if self.log then self.log:refuse(err) end
   end
@@ -226,14 +256,14 @@ function methods:begin(held)
   end
   local fenced = not self.fresh and held ~= nil and held.takeover
   if self.fresh then
-    local first = advanced(self.document, self.last)
+    local first = advanced(self, self.document, self.last)
     local ok, err = write_snapshot(self, first)
     if not ok then return nil, err end
-    self.document.serial = first.serial
+    self.document.serial, self.document.trail = first.serial, first.trail
   end
   self.log = log.new({
     backend = self.backend, codec = self.codec, name = self.name, lineage = self.document.lineage, number = self.last,
-    on_saved = self.on_saved, fence = self.document.fence, check = self.check,
+    on_saved = self.on_saved, fence = self.document.fence, writer = self.writer, check = self.check,
   })
   if not fenced then return true end
   return self:commit(self:write({ op = "fence", fence = self.document.fence }))
@@ -283,7 +313,7 @@ function methods:fold()
   if upto == self.folded_entries and self.log.number == self.document.folded then return true end
   -- A segment that failed may have landed all the same: its number is spent, its entries are in the snapshot.
   local folded = self.log.number + (log_failure and 1 or 0)
-  local next_document = advanced(self.document, folded)
+  local next_document = advanced(self, self.document, folded)
   if log_failure and (log_failure.kind == "condition" or log_failure.kind == "lost") then
     local bytes = self.codec:encode(model.pack(next_document), { kind = "snapshot" })
     local beside = bytes and rescue(self, bytes, next_document.serial)
@@ -293,7 +323,7 @@ function methods:fold()
   if log_failure then self.log.pending = {} end -- what waits is in the snapshot: a second time it would not fit
   local ok, err = write_snapshot(self, next_document)
   if not ok then return nil, err end
-  self.document.serial, self.document.folded = next_document.serial, folded
+  self.document.serial, self.document.folded, self.document.trail = next_document.serial, folded, next_document.trail
   settle(self, folded, upto)
   return true
 end
@@ -305,7 +335,8 @@ function methods:replace(document)
   local closed, err = self.log:close()
   if not closed then return nil, err end
   local folded = self.log.number
-  local next_document = advanced(document, folded)
+  local next_document = advanced(self, document, folded)
+  next_document.trail = trail.extend(self.document.trail, self.writer, folded) -- it goes on from the present one
   next_document.serial = math.max(document.serial, self.document.serial) + 1
   next_document.fence = self.document.fence
   local ok

@@ -60,14 +60,10 @@ local function history(context, session)
   return 0
 end
 
-local function diff(context, session)
-  local past, view = require "scw.engine.past", require "scw.ui.history"
-  local ends = {}
-  for index, word in ipairs({ context.options.from, context.options.to or past.NOW }) do
-    local document, name = past.document(session, word)
-    if not document then return nil, name end
-    ends[index] = { name = name, serial = document.serial, document = document }
-  end
+--- Shows what differs between two versions of the state.
+---@param ends { name: string, serial: integer, document: scw.state.Document }[]
+local function compare(context, session, ends)
+  local view = require "scw.ui.history"
   local comparison = {
     stack = session.stack.name, from = ends[1], to = ends[2],
     difference = require("scw.state.difference").of(ends[1].document, ends[2].document),
@@ -79,6 +75,42 @@ local function diff(context, session)
     console:print(view.difference(comparison, console.style))
   end
   return 0
+end
+
+local function diff(context, session)
+  local past = require "scw.engine.past"
+  local ends = {}
+  for index, word in ipairs({ context.options.from, context.options.to or past.NOW }) do
+    local document, name = past.document(session, word)
+    if not document then return nil, name end
+    ends[index] = { name = name, serial = document.serial, document = document }
+  end
+  return compare(context, session, ends)
+end
+
+local function resolve(context, session)
+  local keep = context.options.keep
+  local opened, err = session:place()
+  if not opened then return nil, err end
+  local versions
+  versions, err = opened:versions()
+  if not versions then
+    return nil, err or errors.new({
+      code = "INFRA_001", kind = "usage", message = text.state.no_replica, source = session.stack.state.source,
+    })
+  end
+  if not keep then
+    local ends = {}
+    for index, version in ipairs(versions) do
+      ends[index] = { name = version.role, serial = version.document.serial, document = version.document }
+    end
+    context.console:note(text.state.relation(versions[1].relation))
+    return compare(context, session, ends)
+  end
+  local record
+  record, err = require("scw.engine.amend").resolve(session)
+  if not record then return nil, err end
+  return tell(context, { deployment = record.id, serial = record.serial, kept = keep }, text.state.resolved(keep, record.serial))
 end
 
 local function count_of(map)
@@ -249,6 +281,21 @@ return {
         options.writing, options.stack),
       examples = { { "scwlua state push stacks/staging.lua staging.json", "after it was put right by hand" } },
       run = with_session(push),
+    },
+    resolve = {
+      name = "state resolve",
+      summary = "Decide which version counts when the state and its replica went separate ways.",
+      description = "Without --keep it shows what differs between the two and changes nothing. With it, the version that is kept is written to "
+        .. "both; the other one stays beside the state as KEY.unsaved-….",
+      arguments = { options.stack_argument },
+      options = options.join({
+        { name = "--keep", value = "SIDE", choices = { "primary", "replica" }, doc = "The version that counts: primary or replica." },
+      }, options.writing, options.stack),
+      examples = {
+        { "scwlua state resolve stacks/production.lua", "what differs" },
+        { "scwlua state resolve --keep replica stacks/production.lua", "what the replica says counts from now on" },
+      },
+      run = with_session(resolve),
     },
     mv = {
       name = "state mv",

@@ -1,0 +1,154 @@
+--- The lock of a state: one, or, when it has a replica, the locks of both sides as one.
+---
+--- Both are taken in the same order by everybody, the primary's first, so that nobody waits for each other; both carry the same fencing
+--- number. A side that does not answer is left out: its lock ends with its lease.
+local lock = require "scw.state.lock"
+
+local locks = {}
+
+--- How long a side that went out is asked to take its lock back.
+local PARTING_MS = 2000
+
+---@class scw.state.Locks: scw.state.Lock
+---@field held { side: scw.state.Side, lock: scw.state.Lock }[]
+local methods = {}
+local metatable = { __index = methods, __close = function(self) self:release() end }
+
+--- Those on sides that answer.
+local function each(self)
+  local list = {}
+  for _, one in ipairs(self.held) do
+    if not one.side.out then list[#list + 1] = one.lock end
+  end
+  return list
+end
+
+local function silence(self) return nil, self.mirror:silence() end
+
+--- Is it still ours, wherever it can be asked? Called before every write to the state.
+---@return boolean|nil, scw.Error|nil
+function methods:check()
+  for _, one in ipairs(self.held) do
+    if not one.side.out then
+      local ok, err = one.lock:check()
+      if not ok and not one.side.out then return nil, err end
+    end
+  end
+  if #each(self) == 0 then return silence(self) end
+  return true
+end
+
+--- Takes a higher fencing number on every side.
+---@param fence integer
+---@return boolean|nil, scw.Error|nil
+function methods:raise(fence)
+  for _, one in ipairs(self.held) do
+    if not one.side.out and one.lock.facts.fence < fence then
+      local ok, err = one.lock:raise(fence)
+      if not ok and not one.side.out then return nil, err end
+    end
+  end
+  if #each(self) == 0 then return silence(self) end
+  self.facts.fence = fence
+  return true
+end
+
+--- Gives all of them back. A side that was out is asked once more: it may be back.
+---@return boolean|nil released, scw.Error|nil
+function methods:release()
+  if self.done then return true end
+  self.done = true
+  local ok, err = true, nil
+  for _, one in ipairs(self.held) do
+    local silent = one.side.out and not one.side:revive(PARTING_MS)
+    local released, failure = one.lock:release()
+    if not released and not silent then ok, err = nil, failure end
+  end
+  return ok, err
+end
+
+--- Takes the lock of one side; nil without an error when that side is out.
+local function take(self, request, one)
+  local own = {}
+  for name, value in pairs(request) do own[name] = value end
+  own.backend = one
+  local taken, err = lock.acquire(own)
+  if one.out then
+    if taken then taken:release() end
+    return true
+  end
+  if not taken then return nil, err end
+  self.held[#self.held + 1] = { side = one, lock = taken }
+  taken.on_lost = function(lost)
+    if not one.out then self.on_lost(lost) end
+  end
+  self.takeover = self.takeover or taken.takeover
+  self.waited = self.waited or taken.waited
+  self.warning = self.warning or taken.warning
+  return true
+end
+
+local function take_all(self, request)
+  for _, one in ipairs(self.mirror.sides) do
+    if not one.out then
+      local ok, err = take(self, request, one)
+      if not ok then return nil, err end
+    end
+  end
+  local first = each(self)[1]
+  if not first then return silence(self) end
+  self.facts = {}
+  for name, value in next, first.facts do self.facts[name] = value end
+  local highest = 0
+  for _, taken in ipairs(each(self)) do highest = math.max(highest, taken.facts.fence) end
+  return self:raise(highest)
+end
+
+--- Takes the lock, in turn; on both sides of a mirror.
+---@param request scw.state.LockRequest
+---@return scw.state.Lock|scw.state.Locks|nil, scw.Error|nil
+function locks.acquire(request)
+  local mirror = request.backend
+  if not mirror.sides then return lock.acquire(request) end
+  local self = setmetatable({ mirror = mirror, held = {}, takeover = false, waited = false, on_lost = function() end }, metatable)
+  local keep = false
+  local guard <close> = setmetatable({}, { __close = function() -- luacheck: ignore 211
+    if not keep then self:release() end
+  end })
+  local ok, err = take_all(self, request)
+  if not ok then return nil, err end
+  keep = true
+  return self
+end
+
+--- Calls `fn` for each place that has a lock of its own, until one knows the lock.
+local function on_sides(backend, fn)
+  if not backend.sides then return fn(backend) end
+  local first_err
+  for _, one in ipairs(backend.sides) do
+    local found, err = fn(one)
+    if found then return found, err end
+    if not one.out then first_err = first_err or err end
+  end
+  return nil, first_err or backend:silence()
+end
+
+--- The lock that somebody holds, when it is the one with this id.
+---@param backend scw.state.Backend
+---@param name string of the state
+---@param id string
+---@return scw.state.LockFacts|nil, scw.Error|string|nil etag or error
+function locks.find(backend, name, id)
+  return on_sides(backend, function(one) return lock.find(one, name, id) end)
+end
+
+--- Frees the lock of somebody else, named by its id.
+---@param backend scw.state.Backend
+---@param name string of the state
+---@param id string
+---@return boolean|nil, scw.Error|nil
+function locks.remove(backend, name, id)
+  return on_sides(backend, function(one) return lock.remove(one, name, id) end)
+end
+
+return locks

@@ -1,0 +1,255 @@
+--- A state that lies in two places: which of the two versions counts, and how the other one becomes equal to it.
+---
+--- One version may be a beginning of the other (a run had to go on with one side alone, or died between two writes): the longer one
+--- counts. When each has something that the other lacks, nothing is decided here.
+local core = require "core"
+local errors = require "scw.errors"
+local log = require "scw.state.log"
+local model = require "scw.state.model"
+local trail = require "scw.state.trail"
+
+local replica = {}
+
+local function last_deployment(document)
+  local last = document.deployments[#document.deployments]
+  if not last then return "never deployed" end
+  return ("last deployment %s by %s, %s"):format(tostring(last.id):sub(1, 8), tostring(last.who), tostring(last.ended))
+end
+
+--- One line about a version.
+---@param view scw.state.Store of one side
+---@return string
+local function described(view)
+  local document = view.document
+  return ("%s, %s: serial %d, %s"):format(view.backend.role, view.backend:describe(view.name), document.serial, last_deployment(document))
+end
+
+--- Reads what the sides hold, at once.
+---@return table<scw.state.Side, scw.state.Store> views of the sides that could be read
+---@return table<scw.state.Side, scw.Error> failures of those that answer
+local function read(self, view_of)
+  local views, failures, tasks = {}, {}, {}
+  for index, one in ipairs(self.backend.sides) do
+    tasks[index] = core.spawn(function()
+      if one.out then return end
+      local view = view_of(one)
+      local ok, err = view:load()
+      if one.out then return end
+      if ok then
+        views[one], one.empty = view, view.fresh
+      else
+        failures[one] = err
+      end
+    end)
+  end
+  for _, task in ipairs(tasks) do
+    local ok, err = task:join()
+    if not ok then
+      for _, other in ipairs(tasks) do other:cancel() end
+      if err.kind == "bug" then error(err.traceback or err.message, 0) end
+      return nil, err
+    end
+  end
+  return views, failures
+end
+
+local function diverged(primary, second)
+  return errors.new({
+    code = "INFRA_011", kind = "diverged", message = "the state and its replica went separate ways: each was written without the other",
+    details = { described(primary), described(second) },
+    hint = ("nothing was changed. See what differs with `%s state resolve STACK`, then decide with `--keep primary` or `--keep replica`; "
+      .. "the other version stays beside the state"):format(core.program),
+  })
+end
+
+--- The only side that answers has no state: whether there is one cannot be known.
+local function unknowable(mirror, one)
+  return errors.new({
+    code = "INFRA_010", kind = "out",
+    message = ("the %s of the state does not answer, and the %s holds nothing yet"):format(mirror:other(one).role, one.role),
+    details = { mirror:other(one).out.message }, hint = "nothing was changed: run the same command again when it is back",
+  })
+end
+
+--- Which version counts, and which one is behind.
+---@return scw.state.Store|nil leading, scw.state.Store|scw.Error|nil lagging or the error
+local function choose(self, views, failures)
+  local mirror = self.backend
+  local primary, second = views[mirror.sides[1]], views[mirror.sides[2]]
+  if primary and second then
+    local relation = trail.compare(primary.document, second.document)
+    if relation == "same" or relation == "ahead" then return primary, relation == "ahead" and second or nil end
+    if relation == "behind" then return second, primary end
+    if not self.keep then return nil, diverged(primary, second) end
+    if self.keep == "primary" then return primary, second end
+    return second, primary
+  end
+  for _, one in ipairs(mirror.sides) do
+    local err = failures[one]
+    if err then
+      local other = views[mirror:other(one)]
+      err.details[#err.details + 1] = ("this is the %s of the state"):format(one.role)
+      if other then err.details[#err.details + 1] = "readable: " .. described(other) end
+      return nil, err
+    end
+  end
+  local only = primary or second
+  if not only then return nil, mirror:silence() end
+  if only.fresh then return nil, unknowable(mirror, only.backend) end
+  return only
+end
+
+--- What each side holds, where both can be read.
+---@param self scw.state.Store whose backend is a mirror
+---@param view_of fun(side: scw.state.Side): scw.state.Store
+---@return { role: string, document: scw.state.Document, relation: scw.state.Relation }[]|nil versions primary first, as seen from the other
+---@return scw.Error|nil
+function replica.versions(self, view_of)
+  local mirror = self.backend
+  local views, failures = read(self, view_of)
+  if not views then return nil, failures end
+  local versions = {}
+  for index, one in ipairs(mirror.sides) do
+    if not views[one] then return nil, failures[one] or one.out end
+    versions[index] = { role = one.role, document = views[one].document }
+  end
+  versions[1].relation = trail.compare(versions[1].document, versions[2].document)
+  versions[2].relation = trail.compare(versions[2].document, versions[1].document)
+  return versions
+end
+
+--- Says, once a run, that a side is behind.
+local function remark(self)
+  local lagging, mirror = self.lagging, self.backend
+  if not lagging or lagging.fresh then return end
+  local line = ("The %s of the state is behind (serial %d, the %s has %d): the next run that writes makes them equal."):format(
+    lagging.backend.role, lagging.document.serial, mirror.leader.role, self.document.serial)
+  if line ~= mirror.remarked then mirror.on_message(line) end
+  mirror.remarked = line
+end
+
+--- Reads both sides and makes the version that counts the store's own.
+---@param self scw.state.Store whose backend is a mirror
+---@param view_of fun(side: scw.state.Side): scw.state.Store
+---@return boolean|nil, scw.Error|nil
+function replica.load(self, view_of)
+  local mirror = self.backend
+  for _, one in ipairs(mirror.sides) do one.behind = nil end
+  local views, failures = read(self, view_of)
+  if not views then return nil, errors.wrap(failures, "interrupted while the state was read") end
+  local leading, lagging = choose(self, views, failures)
+  if not leading then return nil, lagging end
+  mirror.leader, self.lagging = leading.backend, lagging
+  local etags = { [leading.backend] = leading.etag }
+  if lagging then
+    lagging.backend.behind = true
+  else
+    for one, view in next, views do etags[one] = view.etag end
+  end
+  self.document, self.fresh, self.last, self.snapshot_bytes, self.ignored =
+    leading.document, leading.fresh, leading.last, leading.snapshot_bytes, leading.ignored
+  self.etag = leading.etag and mirror:know(self.name, etags)
+  remark(self)
+  return true
+end
+
+--- Keeps a version that is given up beside the state, on both sides.
+local function keep_beside(self, view)
+  local bytes, err = self.codec:encode(model.pack(view.document), { kind = "snapshot" })
+  if not bytes then return nil, err end
+  local key = ("%s.unsaved-%d-%s"):format(self.name, view.document.serial, core.uuid():sub(1, 8))
+  for _, one in ipairs(self.backend.sides) do
+    local ok, failure = one:put(key, bytes, { if_none_match = true })
+    if not ok and not one.out then return nil, failure end
+  end
+  return key
+end
+
+--- Takes the log away, the latest segment first: what is left is a beginning of it at every moment.
+local function remove_log(self, to)
+  local keys, failure = to:list(self.name .. ".log/")
+  if not keys then return nil, failure end
+  table.sort(keys)
+  for index = #keys, 1, -1 do
+    local ok
+    ok, failure = to:delete(keys[index])
+    if not ok then return nil, failure end
+  end
+  return true
+end
+
+local function copy(from, to, key, condition)
+  local bytes, failure = from:get(key)
+  if not bytes then return nil, failure end
+  return to:put(key, bytes, condition)
+end
+
+local function copy_log(self, from, to)
+  for number = self.document.folded + 1, self.last do
+    local ok, failure = copy(from, to, log.key(self.name, number), { if_none_match = true })
+    if not ok then return nil, failure end
+  end
+  return true
+end
+
+--- The same history on both: what is missing is copied, what the other one does not have goes.
+local function copy_history(self, from, to)
+  local prefix, there = self.name .. ".history/", {}
+  local keys, failure = to:list(prefix)
+  if not keys then return nil, failure end
+  for _, key in ipairs(keys) do there[key] = true end
+  keys, failure = from:list(prefix)
+  if not keys then return nil, failure end
+  for _, key in ipairs(keys) do
+    local ok = there[key]
+    if not ok then ok, failure = copy(from, to, key, { if_none_match = true }) end
+    if not ok then return nil, failure end
+    there[key] = nil
+  end
+  for key in next, there do
+    local ok
+    ok, failure = to:delete(key)
+    if not ok then return nil, failure end
+  end
+  return true
+end
+
+local function make_equal(self, from, to)
+  local ok, failure = remove_log(self, to)
+  if not ok then return nil, failure end
+  local etag
+  etag, failure = copy(from, to, self.name, self.lagging.etag and { if_match = self.lagging.etag } or { if_none_match = true })
+  if not etag then return nil, failure end
+  ok, failure = copy_log(self, from, to)
+  if not ok then return nil, failure end
+  ok, failure = copy_history(self, from, to)
+  if not ok then return nil, failure end
+  return etag
+end
+
+--- Makes the side that is behind equal to the other one. The caller holds the locks of both.
+---@param self scw.state.Store just loaded
+---@return boolean|nil done also when nothing had to be, or the side went out meanwhile
+---@return scw.Error|nil
+function replica.equalise(self)
+  local lagging, mirror = self.lagging, self.backend
+  if not lagging then return true end
+  local from, to = mirror.leader, lagging.backend
+  local said = ("Made the %s of the state equal to the %s (serial %d)."):format(to.role, from.role, self.document.serial)
+  if trail.compare(self.document, lagging.document) == "diverged" then
+    local key, failure = keep_beside(self, lagging)
+    if not key then return nil, errors.wrap(failure, "cannot keep the version that is given up") end
+    said = ("%s The version that was given up is kept at %s."):format(said, from:describe(key))
+  end
+  local etag, failure = make_equal(self, from, to)
+  if not etag then
+    if to.out then return true end
+    return nil, errors.wrap(failure, ("cannot make the %s of the state equal to the %s"):format(to.role, from.role))
+  end
+  to.behind, to.empty, self.lagging = nil, false, nil
+  self.etag = mirror:know(self.name, { [from] = self.etag and mirror.known[self.name][from], [to] = etag })
+  if not lagging.fresh then mirror.on_message(said) end
+  return true
+end
+
+return replica

@@ -1,0 +1,112 @@
+--- One of the two places of a state that has a replica: a backend that is given up when it does not answer.
+---
+--- What fails because nothing answers is tried again until the patience is over. A call that takes longer than that is given up only when a
+--- small question meanwhile gets no answer either: a large object on a slow line is not an outage.
+local core = require "core"
+local errors = require "scw.errors"
+local patience = require "scw.patience"
+
+local side = {}
+
+--- Seconds without an answer after which a side counts as out, unless the stack says otherwise.
+side.PATIENCE = 15
+
+local PAUSE_MS = 500
+--- What part of the patience is left for the small question, and what it asks for: nothing is there.
+local QUESTION, QUESTION_KEY = 1 / 3, "scwlua.question"
+
+---@class scw.state.Side: scw.state.Backend
+---@field backend scw.state.Backend
+---@field role "primary"|"replica"
+---@field out? scw.Error it did not answer: nothing more is asked of it
+---@field behind? boolean it lacks what the other one has: it cannot take its place
+---@field empty? boolean there is no state on it; nil: not known yet
+local methods = {}
+local metatable = { __index = methods }
+
+---@param facts { backend: scw.state.Backend, role: "primary"|"replica", patience?: number, on_out?: fun(side: scw.state.Side) }
+---@return scw.state.Side
+function side.new(facts)
+  return setmetatable({
+    backend = facts.backend, role = facts.role, patience_ms = (facts.patience or side.PATIENCE) * 1000, on_out = facts.on_out or function() end,
+  }, metatable)
+end
+
+--- Does an error say that nobody answered, or that the service is down?
+---@param err table
+---@return boolean
+local function is_silence(err) return err.kind == "connect" or err.kind == "timeout" or err.kind == "io" end
+methods.is_silence = is_silence
+
+local function give_up(self, err)
+  if not self.out then
+    self.out = errors.new({
+      code = "INFRA_010", kind = "out", message = ("%s does not answer"):format(self.backend:describe()),
+      details = err and { err.message } or nil,
+    })
+    self.on_out(self)
+  end
+  return nil, self.out
+end
+
+--- Does it answer a small question within that time? Nil and an error when the wait was interrupted.
+---@return boolean|nil, table|nil
+local function answers(self, ms)
+  local question = patience.begin(function() return self.backend:get(QUESTION_KEY) end)
+  local results, failure = patience.await(question, core.clock() + ms)
+  if results == "late" then question.task:cancel() end
+  if not results then return nil, failure end
+  return results ~= "late" and (results[1] ~= nil or not is_silence(results[2]))
+end
+
+--- One call with patience.
+local function ask(self, name, ...)
+  if self.out then return nil, self.out end
+  local arguments, last = table.pack(...), nil
+  local moment = core.clock() + self.patience_ms
+  while true do
+    local call = patience.begin(function() return self.backend[name](self.backend, table.unpack(arguments, 1, arguments.n)) end)
+    local results, failure
+    repeat
+      results, failure = patience.await(call, moment - self.patience_ms * QUESTION)
+      if self.out then -- another call noticed
+        call.task:cancel()
+        return nil, self.out
+      end
+      if results == "late" then
+        local alive, interrupted = answers(self, self.patience_ms * QUESTION)
+        if not alive then
+          call.task:cancel()
+          if interrupted then return nil, interrupted end
+          return give_up(self, last)
+        end
+        moment = core.clock() + self.patience_ms
+      end
+    until results ~= "late"
+    if not results then return nil, failure end
+    if results[1] ~= nil or not is_silence(results[2]) then return table.unpack(results, 1, results.n) end
+    last = results[2]
+    if core.clock() + PAUSE_MS >= moment then return give_up(self, last) end
+    local slept
+    slept, failure = core.sleep(math.min(PAUSE_MS, self.patience_ms / 10))
+    if not slept then return nil, failure end
+  end
+end
+
+function methods:get(key) return ask(self, "get", key) end
+function methods:put(key, bytes, condition) return ask(self, "put", key, bytes, condition) end
+function methods:delete(key) return ask(self, "delete", key) end
+function methods:list(prefix) return ask(self, "list", prefix) end
+function methods:prepare(name) return ask(self, "prepare", name) end
+function methods:now() return self.backend:now() end
+function methods:describe(key) return self.backend:describe(key) end
+
+--- Asks a side that is out once more; when it answers it is used again.
+---@param ms number how long it may take
+---@return boolean
+function methods:revive(ms)
+  if self.out and answers(self, ms) then self.out = nil end
+  return self.out == nil
+end
+
+return side

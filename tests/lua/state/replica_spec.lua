@@ -1,0 +1,275 @@
+local cloud = require "tests.lua.engine.cloud"
+local core = require "core"
+local json = require "scw.json"
+local lock = require "scw.state.lock"
+local memory = require "tests.lua.state.memory"
+local mirror = require "scw.state.mirror"
+
+local PATIENCE = 0.3
+
+--- A memory that can be cut off: "refuses" answers at once that nobody is there, "hangs" never answers.
+local function place(name)
+  local inner = memory.new()
+  local outer = { inner = inner, mode = "up", asked = 0 }
+  function outer:describe(key) return name .. (key and "/" .. key or "") end -- luacheck: ignore 212
+  for _, call in ipairs({ "get", "put", "delete", "list", "prepare", "now" }) do
+    outer[call] = function(self, ...)
+      self.asked = self.asked + 1
+      if self.before then self.before(call, ...) end
+      if call ~= "now" then
+        if self.mode == "refuses" then return nil, { kind = "connect", message = name .. " is not there" } end
+        while self.mode == "hangs" do
+          local ok, failure = core.sleep(20)
+          if not ok then return nil, failure end
+        end
+      end
+      return inner[call](inner, ...)
+    end
+  end
+  return outer
+end
+
+describe("a state with a replica", function()
+  local world, primary, replica, said
+  before_each(function()
+    primary, replica, said = place("here"), place("there"), {}
+    world = cloud.world()
+  end)
+
+  --- A new run: what it found out about the sides is forgotten by the next one.
+  local function run()
+    said = {}
+    world.backend = mirror.new({
+      primary = primary, replica = replica, patience = PATIENCE, on_message = function(line) said[#said + 1] = line end,
+    })
+    return world
+  end
+
+  local function stack(names)
+    return cloud.stack(function(declare, output)
+      for _, name in ipairs(names) do declare("net", name, { name = name }) end
+      output("count", #names)
+    end)
+  end
+
+  local function apply(names, options)
+    local result = run():apply(stack(names), options)
+    assert.equal("", cloud.failures(result))
+    return result
+  end
+
+  local function told(pattern)
+    for _, line in ipairs(said) do
+      if line:find(pattern) then return true end
+    end
+    return false, table.concat(said, "\n")
+  end
+
+  local function snapshot_of(one) return json.decode(one.inner.objects["test.state"].bytes) end
+
+  --- The same bytes under the same keys, locks and queues apart.
+  local function assert_equal_sides()
+    local function kept(one)
+      local all = {}
+      for key, object in next, one.inner.objects do
+        if not key:find("%.lock$") and not key:find("%.queue/") then all[key] = object.bytes end
+      end
+      return all
+    end
+    local here = kept(primary)
+    assert.is_truthy(here["test.state"])
+    assert.same(here, kept(replica))
+  end
+
+  it("is written to both, under both locks", function()
+    local seen = {}
+    world.cloud.before = function(verb)
+      if verb ~= "create" then return end
+      for index, one in ipairs({ primary, replica }) do seen[index] = json.decode(one.inner.objects["test.state.lock"].bytes).state end
+    end
+    apply({ "a", "b" })
+    assert.same({ "held", "held" }, seen)
+    assert_equal_sides()
+    for _, one in ipairs({ primary, replica }) do
+      local facts = lock.read(one.inner, "test.state")
+      assert.equal("released", facts.state)
+    end
+    apply({ "a", "b", "c" })
+    assert_equal_sides()
+    assert.same({}, said)
+    assert.equal(3, world.cloud:size())
+  end)
+
+  it("goes on with the replica when the primary does not answer, and is made equal by the next run", function()
+    for _, mode in ipairs({ "refuses", "hangs" }) do
+      primary, replica, world = place("here"), place("there"), cloud.world()
+      apply({ "a" })
+      primary.mode = mode
+      local began = core.clock()
+      apply({ "a", "b" })
+      assert.is_true(core.clock() - began < 5 * PATIENCE * 1000)
+      assert.is_true(told("primary of the state, here, does not answer: this run goes on with the replica, there, alone"))
+      assert.equal(2, world.cloud:size())
+      assert.equal(2, snapshot_of(primary).serial)
+      primary.mode = "up"
+      assert.same({}, cloud.actions(run():plan(stack({ "a", "b" })))) -- readers take the longer version
+      assert.is_true(told("The primary of the state is behind %(serial 2, the replica has 3%)"))
+      assert.equal(2, snapshot_of(primary).serial) -- and write nothing
+      apply({ "a", "b", "c" })
+      assert.is_true(told("Made the primary of the state equal to the replica %(serial 3%)"))
+      assert.equal(3, world.cloud:size())
+      assert_equal_sides()
+    end
+  end)
+
+  it("survives an outage of either side in the midst of an apply", function()
+    for _, which in ipairs({ "primary", "replica" }) do
+      primary, replica, world = place("here"), place("there"), cloud.world()
+      apply({ "a" })
+      local lost, left = which == "primary" and primary or replica, which == "primary" and replica or primary
+      world.cloud.before = function(verb, address) if verb == "create" and address == "net.b" then lost.mode = "hangs" end end
+      apply({ "a", "b", "c" })
+      assert.is_true(told("^The " .. which .. " of the state, .* alone"))
+      assert.equal(3, snapshot_of(left).serial)
+      assert.equal(2, snapshot_of(lost).serial)
+      lost.mode = "up"
+      -- Its lock could not be given back: it ends with its lease.
+      local facts = lock.read(lost.inner, "test.state")
+      if facts.state == "held" then assert(lock.remove(lost.inner, "test.state", facts.id)) end
+      world.cloud.before = function() end
+      apply({ "a", "c" })
+      assert.equal(2, world.cloud:size())
+      assert_equal_sides()
+    end
+  end)
+
+  it("gives back the lock of a side that returned before the end", function()
+    apply({ "a" })
+    world.cloud.before = function(verb, address)
+      if verb == "create" and address == "net.b" then primary.mode = "refuses" end
+      if verb == "ready" and address == "net.b" then primary.mode = "up" end
+    end
+    apply({ "a", "b" })
+    assert.equal("released", lock.read(primary.inner, "test.state").state)
+  end)
+
+  it("takes over what a run left that died between the two writes", function()
+    apply({ "a" })
+    local opened = run():session(stack({ "a", "b" }))
+    local made = assert(opened:plan())
+    local copies
+    replica.before = function(call, key)
+      if call == "put" and key:find("%.log/") and not copies and #primary.inner:list("test.state.log/") > 0 then
+        copies = { primary.inner:copy(), replica.inner:copy() }
+      end
+    end
+    assert(opened:apply(made))
+    primary.inner, replica.inner, replica.before = copies[1], copies[2], nil
+    primary, replica = place("here"), place("there")
+    for index, one in ipairs({ primary, replica }) do
+      for key, object in next, copies[index].objects do one.inner.objects[key] = object end
+      local facts = lock.read(one.inner, "test.state")
+      if facts.state == "held" then assert(lock.remove(one.inner, "test.state", facts.id)) end
+    end
+    assert.is_true(#primary.inner:list("test.state.log/") > #replica.inner:list("test.state.log/"))
+    apply({ "a", "b" })
+    assert.equal(2, world.cloud:size())
+    assert_equal_sides()
+  end)
+
+  it("refuses when each side has what the other lacks, and keeps both versions", function()
+    apply({ "a" })
+    primary.mode = "refuses"
+    apply({ "a", "b" })
+    primary.mode, replica.mode = "up", "refuses"
+    apply({ "a", "c" })
+    replica.mode = "up"
+    local before = { primary.inner.objects["test.state"].bytes, replica.inner.objects["test.state"].bytes }
+    local plan, err = run():session(stack({ "a" })):plan()
+    assert.is_nil(plan)
+    assert.equal("INFRA_011", err.code)
+    assert.matches("separate ways", err.message)
+    assert.matches("primary, here/test.state: serial 3, last deployment %x+ by me", err.details[1])
+    assert.matches("replica, there/test.state: serial 3", err.details[2])
+    assert.same(before, { primary.inner.objects["test.state"].bytes, replica.inner.objects["test.state"].bytes })
+
+    local opened = run():session(stack({ "a" }), { keep = "replica" })
+    assert(require("scw.engine.amend").resolve(opened))
+    assert.is_true(told("The version that was given up is kept at there/test.state.unsaved%-3%-"))
+    assert_equal_sides()
+    local kept = primary.inner:list("test.state.unsaved-3-")
+    assert.equal(1, #kept)
+    assert.is_truthy(json.decode(primary.inner.objects[kept[1]].bytes).resources["net.c"])
+    local document = snapshot_of(primary)
+    assert.is_truthy(document.resources["net.b"])
+    assert.is_nil(document.resources["net.c"])
+  end)
+
+  it("does not begin anew on a side that never held the state", function()
+    primary.mode = "refuses"
+    local plan, err = run():session(stack({ "a" })):plan()
+    assert.is_nil(plan)
+    assert.equal("INFRA_010", err.code)
+    assert.matches("the primary of the state does not answer, and the replica holds nothing yet", err.message)
+    assert.equal(0, world.cloud:size())
+  end)
+
+  it("waits when nobody answers, and goes on when one of them returns", function()
+    apply({ "a" })
+    world.cloud.before = function(verb, address)
+      if verb == "create" and address == "net.b" then
+        primary.mode, replica.mode = "refuses", "refuses"
+        core.spawn(function()
+          core.sleep(1500)
+          replica.mode = "up"
+        end)
+      end
+    end
+    apply({ "a", "b" })
+    assert.is_true(told("does not answer either: nothing can be saved until it returns"))
+    assert.is_true(told("there answers again: the run goes on"))
+    assert.equal(2, world.cloud:size())
+    assert.equal(3, snapshot_of(replica).serial)
+  end)
+
+  it("says which side is damaged, and repairs nothing", function()
+    apply({ "a" })
+    primary.inner.objects["test.state"].bytes = "{"
+    local plan, err = run():session(stack({ "a" })):plan()
+    assert.is_nil(plan)
+    assert.equal("INFRA_011", err.code)
+    assert.same({ "this is the primary of the state" }, { err.details[1] })
+    assert.matches("readable: replica, there/test.state: serial 2", err.details[2])
+    assert.equal("{", primary.inner.objects["test.state"].bytes)
+  end)
+
+  it("is not given up while it answers, however slowly", function()
+    apply({ "a" })
+    local slow = 0
+    primary.before = function(call)
+      if call == "put" and slow < 2 then
+        slow = slow + 1
+        core.sleep(PATIENCE * 2000)
+      end
+    end
+    apply({ "a", "b" })
+    assert.same({}, said)
+    assert_equal_sides()
+  end)
+
+  it("finds the lock of either side by its id", function()
+    apply({ "a" })
+    local held = assert(lock.acquire({ backend = replica.inner, name = "test.state", command = "x", environment = {} }))
+    local opened = run():session(stack({ "a" }), { lock_wait = 0 })
+    local made = assert(opened:destroy_plan())
+    local result, err = opened:apply(made)
+    assert.is_nil(result)
+    assert.equal("locked", err.kind)
+    assert.equal("released", lock.read(primary.inner, "test.state").state) -- what was taken is given back
+    assert(run():session(stack({ "a" })):lock(held.facts.id))
+    assert(run():session(stack({ "a" })):unlock(held.facts.id))
+    held:release()
+    apply({})
+    assert.equal(0, world.cloud:size())
+  end)
+end)
