@@ -24,7 +24,7 @@ describe("a state with a replica in another region", function()
   before_each(function()
     directory = program.directory()
     local first = program.emulator { "--speed", "1000", "--data", directory .. "/here.db" } -- for its keys: both regions know the same
-    first.task:cancel()
+    core.exec { argv = { "kill", "-TERM", first:pid() } }
     first.task:join()
     program.remove(first.directory)
     assert(core.exec { argv = { "cp", directory .. "/here.db", directory .. "/there.db" } }.status == 0)

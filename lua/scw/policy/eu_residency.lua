@@ -21,5 +21,9 @@ return {
     if state and state.kind == "s3" and not state.endpoint and not is_european(state.region or view.stack.region) then
       report(nil, ("the state is kept in %s"):format(tostring(state.region or view.stack.region)))
     end
+    local replica = state and state.replica
+    if replica and not replica.endpoint and not is_european(replica.region) then
+      report(nil, ("the replica of the state is kept in %s"):format(replica.region))
+    end
   end,
 }

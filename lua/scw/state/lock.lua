@@ -242,6 +242,7 @@ end
 ---@field command string
 ---@field environment table<string, string>
 ---@field host? { name: string, user: string, pid: integer } who asks; this process by default
+---@field claim? scw.state.Claim of a lock that this run holds elsewhere: this one says the same
 ---@field lease? number seconds
 ---@field wait? number seconds to wait for others; without: not at all
 ---@field on_wait? fun(facts: { holder?: scw.state.Claim, place: integer }) when something changed while we wait
@@ -336,7 +337,8 @@ end
 ---@param request scw.state.LockRequest
 ---@return scw.state.Lock|nil, scw.Error|nil
 function lock.acquire(request)
-  local facts, proof = claim.new(request)
+  local facts, proof = request.claim, nil
+  if not facts then facts, proof = claim.new(request) end
   local line = queue.new({
     backend = request.backend, name = request.name, facts = facts, lease = math.min(request.lease or lock.LEASE, PLACE_LEASE),
     elapsed = request.elapsed or elapsed_of_process,

@@ -1,7 +1,7 @@
 --- The lock of a state: one, or, when it has a replica, the locks of both sides as one.
 ---
---- Both are taken in the same order by everybody, the primary's first, so that nobody waits for each other; both carry the same fencing
---- number. A side that does not answer is left out: its lock ends with its lease.
+--- Both are taken in the same order by everybody, the primary's first, so that nobody waits for each other; both have the same id and the
+--- same fencing number. A side that does not answer is left out: its lock ends with its lease.
 local lock = require "scw.state.lock"
 
 local locks = {}
@@ -59,10 +59,12 @@ function methods:release()
   if self.done then return true end
   self.done = true
   local ok, err = true, nil
-  for _, one in ipairs(self.held) do
-    local silent = one.side.out and not one.side:revive(PARTING_MS)
+  for index = #self.held, 1, -1 do -- the first one holds the witness of all
+    local one = self.held[index]
+    local was_out = one.side.out ~= nil
+    if was_out then one.side:revive(PARTING_MS) end
     local released, failure = one.lock:release()
-    if not released and not silent then ok, err = nil, failure end
+    if not released and not was_out then ok, err = nil, failure end
   end
   return ok, err
 end
@@ -71,7 +73,7 @@ end
 local function take(self, request, one)
   local own = {}
   for name, value in pairs(request) do own[name] = value end
-  own.backend = one
+  own.backend, own.claim = one, self.held[1] and self.held[1].lock.facts
   local taken, err = lock.acquire(own)
   if one.out then
     if taken then taken:release() end
@@ -121,16 +123,17 @@ function locks.acquire(request)
   return self
 end
 
---- Calls `fn` for each place that has a lock of its own, until one knows the lock.
+--- Calls `fn` for each place that has a lock of its own. What the first one answers that knows the lock.
 local function on_sides(backend, fn)
   if not backend.sides then return fn(backend) end
-  local first_err
+  local found, facts, failure
   for _, one in ipairs(backend.sides) do
-    local found, err = fn(one)
-    if found then return found, err end
-    if not one.out then first_err = first_err or err end
+    local answer, err = fn(one)
+    if answer and not found then found, facts = answer, err end
+    if not answer and not one.out then failure = failure or err end
   end
-  return nil, first_err or backend:silence()
+  if found then return found, facts end
+  return nil, failure or backend:silence()
 end
 
 --- The lock that somebody holds, when it is the one with this id.
@@ -142,7 +145,7 @@ function locks.find(backend, name, id)
   return on_sides(backend, function(one) return lock.find(one, name, id) end)
 end
 
---- Frees the lock of somebody else, named by its id.
+--- Frees the lock of somebody else, named by its id, wherever it is.
 ---@param backend scw.state.Backend
 ---@param name string of the state
 ---@param id string

@@ -28,7 +28,8 @@ local metatable = { __index = methods }
 ---@return scw.state.Side
 function side.new(facts)
   return setmetatable({
-    backend = facts.backend, role = facts.role, patience_ms = (facts.patience or side.PATIENCE) * 1000, on_out = facts.on_out or function() end,
+    backend = facts.backend, role = facts.role, patience_ms = (facts.patience or side.PATIENCE) * 1000,
+    on_out = facts.on_out or function() end,
   }, metatable)
 end
 

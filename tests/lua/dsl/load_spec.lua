@@ -349,6 +349,15 @@ describe("state declarations", function()
   it("are checked", function()
     assert.are.equal("b", ok(state 'scw.s3 { bucket = "b", key = "k" }').state.bucket)
     assert.matches("needs `key`", project.problems(select(2, state 'scw.s3 { bucket = "b" }'))[1], 1, true)
+    local twin = 'scw.s3 { bucket = "b", key = "k", replica = { %s } }'
+    assert.same({ bucket = "c", region = "nl-ams", patience = 20 },
+      ok(state(twin:format('bucket = "c", region = "nl-ams", patience = "20s"'))).state.replica)
+    assert.matches("scw.s3's replica needs `region`", project.problems(select(2, state(twin:format('bucket = "c"'))))[1], 1, true)
+    assert.matches("the replica is the same bucket as the state: b",
+      project.problems(select(2, state(twin:format('bucket = "b", region = "nl-ams"'))))[1], 1, true)
+    assert.matches('patience must be a duration such as "15s"',
+      project.problems(select(2, state(twin:format('bucket = "c", region = "nl-ams", patience = "soon"'))))[1], 1, true)
+    assert.matches("replica must be a table", project.problems(select(2, state 'scw.s3 { bucket = "b", key = "k", replica = "c" }'))[1])
     assert.matches("no 'buckt'", project.problems(select(2, state 'scw.s3 { buckt = "b", bucket = "b", key = "k" }'))[1])
     assert.matches("must not stand in the stack", project.problems(select(2, state 'scw.file { path = "p", passphrase = "hunter2" }'))[1])
     local made = ok(state('scw.file { path = "p", passphrase = scw.secret_env "P" }', { environment = { P = "x" } }))

@@ -257,6 +257,21 @@ describe("a state with a replica", function()
     assert_equal_sides()
   end)
 
+  it("frees what a run left that died with both locks", function()
+    apply({ "a" })
+    local held
+    core.spawn(function() -- the copies are what it leaves: it never gives them back
+      held = assert(require("scw.state.locks").acquire({ backend = run().backend, name = "test.state", command = "x", environment = {} }))
+    end):join()
+    local left = { primary.inner:copy(), replica.inner:copy() }
+    held:release()
+    primary.inner.objects, replica.inner.objects = left[1].objects, left[2].objects
+    local id = lock.read(primary.inner, "test.state").id
+    assert.equal(id, lock.read(replica.inner, "test.state").id)
+    assert(run():session(stack({ "a" })):unlock(id))
+    for _, one in ipairs({ primary, replica }) do assert.equal("released", lock.read(one.inner, "test.state").state) end
+  end)
+
   it("finds the lock of either side by its id", function()
     apply({ "a" })
     local held = assert(lock.acquire({ backend = replica.inner, name = "test.state", command = "x", environment = {} }))

@@ -285,8 +285,8 @@ return {
     resolve = {
       name = "state resolve",
       summary = "Decide which version counts when the state and its replica went separate ways.",
-      description = "Without --keep it shows what differs between the two and changes nothing. With it, the version that is kept is written to "
-        .. "both; the other one stays beside the state as KEY.unsaved-….",
+      description = "Without --keep it shows what differs between the two and changes nothing. With it, the version that is kept is "
+        .. "written to both; the other one stays beside the state as KEY.unsaved-….",
       arguments = { options.stack_argument },
       options = options.join({
         { name = "--keep", value = "SIDE", choices = { "primary", "replica" }, doc = "The version that counts: primary or replica." },
