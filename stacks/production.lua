@@ -9,7 +9,10 @@ return scw.stack {
   region = "fr-par",
   zone = "fr-par-1",
   project = scw.env("EVALAP_PRODUCTION_PROJECT_ID", nil), -- the credentials' default project when not set
-  state = scw.s3 { bucket = "evalap-production-state", key = "production/scwlua.state", region = "fr-par" },
+  state = scw.s3 {
+    bucket = "evalap-production-state", key = "production/scwlua.state", region = "fr-par",
+    replica = { bucket = "evalap-production-state-nl", region = "nl-ams" },
+  },
   tags = { "app=evalap", "environment=production" },
 
   build = function(stack)
