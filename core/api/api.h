@@ -25,6 +25,7 @@ struct engine;
   part(sigv4) \
   part(xml) \
   part(s3) \
+  part(cipher) \
   part(seal) \
   part(ceiling) \
   part(yaml) \

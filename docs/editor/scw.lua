@@ -502,6 +502,49 @@ function scope:iam_policy(name, fields, options) end
 ---@return scw.job_definition.Handle
 function scope:job_definition(name, fields, options) end
 
+---@class scw.key_manager_key.rotation_policy
+---@field next_rotation_at? string|scw.Reference
+---@field rotation_period string|number|scw.Reference At least a day.
+
+---@class scw.key_manager_key.usage
+---@field asymmetric_encryption? "rsa_oaep_2048_sha256"|"rsa_oaep_3072_sha256"|"rsa_oaep_4096_sha256"|scw.Reference
+---@field asymmetric_signing? "ec_p256_sha256"|"ec_p384_sha384"|"rsa_pss_2048_sha256"|"rsa_pss_3072_sha256"|"rsa_pss_4096_sha256"|"rsa_pkcs1_2048_sha256"|"rsa_pkcs1_3072_sha256"|"rsa_pkcs1_4096_sha256"|"ml_dsa_44"|"ml_dsa_65"|"ml_dsa_87"|scw.Reference
+---@field symmetric_encryption? "aes_256_gcm"|scw.Reference Encrypts, and wraps data keys.
+
+---@class scw.key_manager_key
+---@field description? string|scw.Reference
+---@field name string|scw.Reference
+---@field origin? "scaleway_kms"|"external"|scw.Reference external: it waits until its key material is imported.
+---@field project? scw.account_project.Handle|scw.Reference|string Project; the stack's when not given.
+---@field protected? boolean|scw.Reference Refuses deletion until it is turned off.
+---@field region? string|scw.Reference Region; the stack's when not given.
+---@field rotation_policy? scw.key_manager_key.rotation_policy|scw.Reference When it gets new key material by itself.
+---@field tags? (string)[]|scw.Reference
+---@field usage scw.key_manager_key.usage|scw.Reference What it is for, and the algorithm.
+
+---@class scw.key_manager_key.Handle: scw.Reference
+---@field id scw.Reference
+---@field description scw.Reference
+---@field locked scw.Reference
+---@field name scw.Reference
+---@field origin scw.Reference
+---@field project scw.Reference
+---@field protected scw.Reference
+---@field region scw.Reference
+---@field rotated_at scw.Reference
+---@field rotation_count scw.Reference
+---@field rotation_policy scw.Reference
+---@field state scw.Reference
+---@field tags scw.Reference
+---@field usage scw.Reference
+
+--- A key that Key Manager keeps and never gives away: it encrypts, signs, or wraps other keys.
+---@param name string
+---@param fields scw.key_manager_key
+---@param options? table
+---@return scw.key_manager_key.Handle
+function scope:key_manager_key(name, fields, options) end
+
 ---@class scw.object
 ---@field bucket scw.bucket.Handle|scw.Reference|string
 ---@field content? string|scw.Reference The bytes themselves …

@@ -61,6 +61,8 @@ local DECLARATIONS = {
   { "job_definition", function(id) return { name = "migrate", image = "alpine:3", memory_limit = "256MiB", cpu_limit = 140,
       secrets = { { secret = id "secret", env = "TOKEN" } } } end,
     { cron = { schedule = "0 4 * * *" }, secrets = { { secret = "secret", path = "/run/token" } } } },
+  { "key_manager_key", function() return { name = "states", usage = { symmetric_encryption = "aes_256_gcm" } } end,
+    { description = "seals", tags = { "x" }, rotation_policy = { rotation_period = "90d" }, protected = false } },
   { "bucket", function() return { name = "shop-backups", tags = { app = "shop" }, versioning = true, force_destroy = true,
       lifecycle = { { id = "old", prefix = "logs/", expiration_days = 30 } },
       cors = { { allowed_methods = { "GET" }, allowed_origins = { "https://example.com" }, max_age = 60 } } } end,

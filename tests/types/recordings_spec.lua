@@ -10,7 +10,7 @@ local wire = require "scw.schema.wire"
 
 local FOLDERS = {
   account = "account", registry = "registry", vpc = "vpc", rdb = "rdb", secret = "secret", container = "container",
-  cockpit = "cockpit", iam = "iam", jobs = "jobs",
+  cockpit = "cockpit", iam = "iam", jobs = "jobs", key_manager = "keymanager",
 }
 
 --- A template as a pattern, and the names of its parts in order.
@@ -81,6 +81,14 @@ local function fields_of_body(object, body)
   return fields
 end
 
+--- Calls of its own turn it on and off: a body says nothing of it, or not in these words.
+local function is_switch(object, field)
+  for _, action in ipairs(object.actions) do
+    if action.name == field.update and action.on and not field.wire.create then return true end
+  end
+  return false
+end
+
 local function in_passing(object, answer)
   return object.ready ~= nil and wait.readiness(object.ready, answer) == "passing"
 end
@@ -134,7 +142,7 @@ for _, name in ipairs(catalogue.names()) do
               local actual = wire.read(object, exchange.response_body, {}).fields
               for _, change in ipairs(schema.diff(object, desired[id], desired[id], actual)) do
                 local seen = ("%s: %s -> %s"):format(change.path, tostring(change.old), tostring(change.new))
-                assert(false, seen)
+                assert(is_switch(object, object.fields[change.field]), seen)
               end
             end
           end

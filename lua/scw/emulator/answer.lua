@@ -7,6 +7,7 @@ local answer = {}
 ---@field status integer
 ---@field body? table encoded as JSON; nil: no body
 ---@field headers? table<string, string>
+---@field recorded? table what a record of calls shows instead of the body
 local metatable = { __name = "scw.emulator.Answer" }
 
 ---@param status integer
@@ -15,6 +16,18 @@ local metatable = { __name = "scw.emulator.Answer" }
 ---@return scw.emulator.Answer
 function answer.reply(status, body, headers)
   return setmetatable({ status = status, body = body, headers = headers }, metatable)
+end
+
+--- An answer that holds a key: no record shows that part of it.
+---@param body table
+---@param name string of the part
+---@return scw.emulator.Answer
+function answer.private(body, name)
+  local reply = answer.reply(200, body)
+  reply.recorded = {}
+  for key, value in next, body do reply.recorded[key] = value end
+  if type(body[name]) == "string" then reply.recorded[name] = "" end
+  return reply
 end
 
 ---@return boolean

@@ -271,13 +271,13 @@ local function fault_reply(rule)
   return answer.reply(rule.status, rule.body or { message = "injected fault" }, headers)
 end
 
---- For those who want to check what a client sent: bodies as they were, secrets included.
+--- For those who want to check what a client sent: bodies as they were, secrets included, but no keys.
 local function keep_exchange(self, request, reply)
   if not utf8.len(request.method .. request.path .. request.query .. request.body) then return end -- JSON cannot hold it
   local query = request.query ~= "" and request.query or nil
   self.exchanges:write(assert(json.encode {
     method = request.method, path = query and request.path .. "?" .. query or request.path, request_body = request.body,
-    status = reply.status, response_body = reply.body,
+    status = reply.status, response_body = reply.recorded or reply.body,
   }), "\n")
   self.exchanges:flush()
 end

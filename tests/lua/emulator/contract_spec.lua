@@ -212,10 +212,35 @@ local function instances(call, project, network)
   ask("DELETE", zone .. "/ips/" .. ip.id)
 end
 
--- What the services answer about servers and the contract does not describe.
+local function keys(call, project)
+  local region = "/key-manager/v1alpha1/regions/fr-par/keys"
+  local key = exercise(call, region, { project_id = project, name = "k", usage = { symmetric_encryption = "aes_256_gcm" },
+    tags = json.array { "a" }, unprotected = false, origin = "unknown_origin" }, { description = "x",
+    rotation_policy = { rotation_period = "2592000s", next_rotation_at = "2030-01-31T12:00:00Z" } }, true)
+  local item = region .. "/" .. key.id
+  local function ask(...)
+    local status, answered = call(...)
+    assert(status < 300, table.concat({ ... }, " ", 1, 2))
+    return answered
+  end
+  for _, verb in ipairs { "disable", "enable", "rotate", "unprotect", "protect", "unprotect" } do ask("POST", item .. "/" .. verb, {}) end
+  local sealed = ask("POST", item .. "/encrypt", { plaintext = "YQ==", associated_data = "Yg==" })
+  ask("POST", item .. "/decrypt", { ciphertext = sealed.ciphertext, associated_data = "Yg==" })
+  ask("POST", item .. "/generate-data-key", { algorithm = "aes_256_gcm", without_plaintext = false })
+  ask("POST", item .. "/generate-data-key", { algorithm = "aes_256_gcm", without_plaintext = true })
+  ask("GET", region .. "?usage=symmetric_encryption&scheduled_for_deletion=false&order_by=name_asc&project_id=" .. project)
+  ask("DELETE", item)
+  ask("POST", item .. "/restore", {})
+  local outside = ask("POST", region, { project_id = project, name = "o", usage = { symmetric_encryption = "aes_256_gcm" },
+    tags = json.array {}, unprotected = true, origin = "external" })
+  ask("POST", region .. "/" .. outside.id .. "/import-key-material", { key_material = "YQ==", salt = "Yg==" })
+  ask("POST", region .. "/" .. outside.id .. "/delete-key-material", {})
+end
+
+-- What the services answer about servers and keys, and the contract does not describe.
 local UNDESCRIBED = {
   bootscript = true, extra_networks = true, security_group_id = true, hot_snapshots_local_volume = true, placement_groups = true,
-  private_network = true, mig_profile = true,
+  private_network = true, mig_profile = true, protection_level = true,
 }
 
 local function is_undescribed(body, name, value)
@@ -249,6 +274,7 @@ describe("the emulator's answers", function()
     messaging(call, project)
     zones(call)
     local before = #exchanges
+    keys(call, project)
     instances(call, project, network)
     for index = before + 1, #exchanges do exchanges[index].response_body = described(exchanges[index].response_body) end
 
