@@ -33,6 +33,7 @@ struct derived {
 struct key {
   enum key_kind kind;
   struct buffer secret; /* owned; wiped */
+  struct buffer ticket; /* owned; of KEY_HELD */
   struct key_parameters preferred;
   bool has_preferred;
   struct derived derived[REMEMBERED]; /* of a passphrase; a ring */
@@ -60,6 +61,18 @@ struct key *key_from_passphrase(const char *passphrase, size_t length, struct er
 
 struct key *key_from_bytes(const unsigned char bytes[KEY_SIZE], struct error *err) {
   return make(KEY_RAW, bytes, KEY_SIZE, err);
+}
+
+struct key *key_from_holder(const unsigned char bytes[KEY_SIZE], struct span ticket, struct error *err) {
+  if (ticket.length == 0 || ticket.length > KEY_LONGEST_TICKET) {
+    error_set(err, ERROR_INVALID, "the ticket of a key has 1 to %d bytes", KEY_LONGEST_TICKET);
+    return NULL;
+  }
+  struct key *key = make(KEY_HELD, bytes, KEY_SIZE, err);
+  if (!key || buffer_append(&key->ticket, ticket.bytes, ticket.length)) return key;
+  error_set(err, ERROR_MEMORY, "out of memory");
+  key_free(key);
+  return NULL;
 }
 
 /* Digits to bytes; false when the content is something else. */
@@ -106,14 +119,19 @@ bool key_create_file(const char *path, struct error *err) {
 void key_free(struct key *key) {
   if (!key) return;
   buffer_wipe(&key->secret);
+  buffer_free(&key->ticket);
   OPENSSL_cleanse(key, sizeof *key);
   free(key);
 }
 
 enum key_kind key_kind(const struct key *key) { return key->kind; }
 
+struct span key_ticket(const struct key *key) {
+  return (struct span){key->ticket.data, key->ticket.length};
+}
+
 bool key_choose(struct key *key, struct key_parameters *parameters, struct error *err) {
-  if (key->kind == KEY_RAW) {
+  if (key->kind != KEY_PASSPHRASE) {
     *parameters = (struct key_parameters){0};
     return random_bytes(parameters->salt, sizeof parameters->salt, err);
   }
@@ -165,7 +183,7 @@ static bool same(const struct key_parameters *one, const struct key_parameters *
 }
 
 static bool reasonable(const struct key *key, const struct key_parameters *parameters) {
-  if (key->kind == KEY_RAW) return parameters->log_n == 0 && parameters->r == 0 && parameters->p == 0;
+  if (key->kind != KEY_PASSPHRASE) return parameters->log_n == 0 && parameters->r == 0 && parameters->p == 0;
   return parameters->log_n >= SMALLEST_LOG_N && parameters->log_n <= LARGEST_LOG_N && parameters->r == R &&
          parameters->p >= 1 && parameters->p <= LARGEST_P;
 }
@@ -182,7 +200,7 @@ bool key_derive(struct key *key, const struct key_parameters *parameters, unsign
     memcpy(out, key->derived[i].bytes, KEY_SIZE);
     return true;
   }
-  if (!(key->kind == KEY_RAW ? expand(key, parameters, out) : stretch(key, parameters, out))) {
+  if (!(key->kind == KEY_PASSPHRASE ? stretch(key, parameters, out) : expand(key, parameters, out))) {
     error_set(err, ERROR_MEMORY, "the key derivation failed (memory?)");
     return false;
   }

@@ -3,68 +3,33 @@
 #include "random.h"
 
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum {
-  VERSION = 1,
-  NONCE = 12,
-  TAG = 16,
-  PREFIX = 8 + 1 + 4,                          /* magic, version, header length */
-  SALTED = 3 + KEY_SALT_SIZE,                  /* parameters of a recipient */
-  RECIPIENT = SALTED + NONCE + KEY_SIZE + TAG, /* what follows its kind and length */
-  ENDING = 8 + NONCE,                          /* behind the recipients */
+  VERSION = 2,
+  OLDEST_VERSION = 1,
+  NONCE = CIPHER_NONCE,
+  TAG = CIPHER_TAG,
+  NAMED = 8 + 1,                    /* magic, version */
+  PREFIX = NAMED + 4,               /* ... and the header's length */
+  SLOT_START = 1 + 2,               /* kind, length */
+  SALTED = 3 + KEY_SALT_SIZE,       /* parameters of a slot */
+  WRAPPED = NONCE + KEY_SIZE + TAG, /* a key, wrapped */
+  SLOT = SALTED + WRAPPED,          /* what follows kind and length; a ticket may come behind */
+  ENDING = 8 + NONCE,               /* of the header: content length, nonce */
   LARGEST_HEADER = 1 << 16,
-  PASSPHRASES_TRIED = 4, /* each may cost a slow derivation, and anybody may write recipients */
+  PASSPHRASES_TRIED = 4, /* each may cost a slow derivation, and anybody may write slots */
 };
 
 static const unsigned char magic[8] = {0x89, 'S', 'E', 'A', 'L', '\r', '\n', 0x1a};
+static const unsigned char named[NAMED] = {0x89, 'S', 'E', 'A', 'L', '\r', '\n', 0x1a, VERSION};
 
-/* One use of AES-256-GCM. */
-struct cipher {
-  const unsigned char *key;
-  const unsigned char *nonce;
-  struct seal_text authenticated[3];
+struct seal {
+  unsigned version;
+  unsigned char key[KEY_SIZE]; /* wiped; of version 1: the data key of one envelope */
+  struct buffer slots;         /* owned; their number and they, as they stand in headers */
 };
-
-static bool authenticate(EVP_CIPHER_CTX *context, const struct cipher *cipher) {
-  int length = 0;
-  for (size_t i = 0; i < sizeof cipher->authenticated / sizeof *cipher->authenticated; i++) {
-    struct seal_text text = cipher->authenticated[i];
-    if (text.length > 0 && EVP_CipherUpdate(context, NULL, &length, text.bytes, (int)text.length) != 1)
-      return false;
-  }
-  return true;
-}
-
-static bool encrypt(const struct cipher *cipher, const void *plain, size_t length, unsigned char *out,
-                    unsigned char *tag) {
-  EVP_CIPHER_CTX *context = EVP_CIPHER_CTX_new();
-  int written = 0;
-  bool ok = context &&
-            EVP_EncryptInit_ex(context, EVP_aes_256_gcm(), NULL, cipher->key, cipher->nonce) == 1 &&
-            authenticate(context, cipher) &&
-            (length == 0 || EVP_EncryptUpdate(context, out, &written, plain, (int)length) == 1) &&
-            EVP_EncryptFinal_ex(context, out + written, &written) == 1 &&
-            EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_GCM_GET_TAG, TAG, tag) == 1;
-  EVP_CIPHER_CTX_free(context);
-  return ok;
-}
-
-/* What stands in `out` means nothing unless this returns true. */
-static bool decrypt(const struct cipher *cipher, const void *bytes, size_t length, const unsigned char *tag,
-                    unsigned char *out) {
-  EVP_CIPHER_CTX *context = EVP_CIPHER_CTX_new();
-  int written = 0;
-  bool ok = context &&
-            EVP_DecryptInit_ex(context, EVP_aes_256_gcm(), NULL, cipher->key, cipher->nonce) == 1 &&
-            authenticate(context, cipher) &&
-            (length == 0 || EVP_DecryptUpdate(context, out, &written, bytes, (int)length) == 1) &&
-            EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_GCM_SET_TAG, TAG, (void *)tag) == 1 &&
-            EVP_DecryptFinal_ex(context, out + written, &written) == 1;
-  EVP_CIPHER_CTX_free(context);
-  return ok;
-}
 
 static void put_number(unsigned char *at, uint64_t value, int bytes) {
   for (int i = bytes; i-- > 0; value >>= 8) at[i] = (unsigned char)value;
@@ -81,74 +46,135 @@ static bool fail(struct error *err, enum error_kind kind, const char *message) {
   return false;
 }
 
-/* The data key is bound to its recipient's kind and parameters. */
-static struct cipher wrapping(const unsigned char *key, const unsigned char *recipient) {
+/* A wrapped key is bound to the format, and in a slot to the slot's kind, parameters and ticket. In version 1
+ * the format is the magic alone. */
+static struct cipher slot_cipher(const unsigned char *key, const unsigned char *slot, size_t format) {
+  size_t length = get_number(slot + 1, 2);
   return (struct cipher){
       .key = key,
-      .nonce = recipient + 3 + SALTED,
-      .authenticated = {{magic, sizeof magic}, {recipient, 3 + SALTED}},
+      .nonce = slot + SLOT_START + SALTED,
+      .authenticated = {{format == NAMED ? named : magic, format},
+                        {slot, SLOT_START + SALTED},
+                        {slot + SLOT_START + SLOT, length - SLOT}},
   };
 }
 
-static struct cipher content_cipher(const unsigned char *key, struct seal_text header,
-                                    const unsigned char *nonce, struct seal_text context) {
+/* Writes nonce, wrapped key and tag behind what is authenticated; the cipher's nonce leads there. */
+static bool wrap(const struct cipher *cipher, const unsigned char *key, unsigned char *at,
+                 struct error *err) {
+  if (!random_bytes(at, NONCE, err)) return false;
+  if (cipher_encrypt(cipher, (struct span){key, KEY_SIZE}, at + NONCE, at + NONCE + KEY_SIZE)) return true;
+  return fail(err, ERROR_MEMORY, "cannot encrypt");
+}
+
+static bool unwrap(const struct cipher *cipher, unsigned char *key) {
+  const unsigned char *wrapped = cipher->nonce + NONCE;
+  return cipher_decrypt(cipher, (struct span){wrapped, KEY_SIZE}, wrapped + KEY_SIZE, key);
+}
+
+static struct cipher data_key_cipher(const unsigned char *key, const unsigned char *at) {
+  return (struct cipher){.key = key, .nonce = at, .authenticated = {{named, NAMED}}};
+}
+
+static struct cipher content_cipher(const unsigned char *key, struct span header, const unsigned char *nonce,
+                                    struct span context) {
   return (struct cipher){.key = key, .nonce = nonce, .authenticated = {header, context}};
 }
 
-/* Writes kind, length, parameters, nonce, wrapped key and tag. */
-static bool write_recipient(struct key *key, const unsigned char *data_key, unsigned char *at,
-                            struct error *err) {
+/* Appends a slot in which the key's owner finds the seal. */
+static bool add_slot(struct seal *seal, struct key *key, struct error *err) {
   struct key_parameters parameters;
   unsigned char wrapping_key[KEY_SIZE];
+  struct span ticket = key_ticket(key);
+  size_t length = SLOT_START + SLOT + ticket.length;
+  if (!buffer_reserve(&seal->slots, length)) return fail(err, ERROR_MEMORY, "out of memory");
   if (!key_choose(key, &parameters, err) || !key_derive(key, &parameters, wrapping_key, err)) return false;
+  unsigned char *at = (unsigned char *)seal->slots.data + seal->slots.length;
   at[0] = (unsigned char)key_kind(key);
-  put_number(at + 1, RECIPIENT, 2);
+  put_number(at + 1, SLOT + ticket.length, 2);
   at[3] = parameters.log_n;
   at[4] = parameters.r;
   at[5] = parameters.p;
   memcpy(at + 6, parameters.salt, KEY_SALT_SIZE);
-  unsigned char *nonce = at + 3 + SALTED;
-  bool ok = random_bytes(nonce, NONCE, err);
-  struct cipher cipher = wrapping(wrapping_key, at);
-  if (ok && !encrypt(&cipher, data_key, KEY_SIZE, nonce + NONCE, nonce + NONCE + KEY_SIZE))
-    ok = fail(err, ERROR_MEMORY, "cannot encrypt");
+  if (ticket.length > 0) memcpy(at + SLOT_START + SLOT, ticket.bytes, ticket.length);
+  struct cipher cipher = slot_cipher(wrapping_key, at, NAMED);
+  bool ok = wrap(&cipher, seal->key, at + SLOT_START + SALTED, err);
   OPENSSL_cleanse(wrapping_key, sizeof wrapping_key);
+  if (ok) seal->slots.length += length;
   return ok;
 }
 
-static bool write_envelope(struct key *const *keys, size_t count, struct seal_text plain,
-                           struct seal_text context, const unsigned char *data_key, unsigned char *at,
-                           struct error *err) {
-  unsigned char *start = at;
-  memcpy(at, magic, sizeof magic);
-  at[8] = VERSION;
-  put_number(at + 9, 1 + count * (3 + RECIPIENT) + ENDING, 4);
-  at += PREFIX;
-  *at++ = (unsigned char)count;
-  for (size_t i = 0; i < count; i++, at += 3 + RECIPIENT) {
-    if (!write_recipient(keys[i], data_key, at, err)) return false;
+static struct seal *new_seal(unsigned version, struct error *err) {
+  struct seal *seal = calloc(1, sizeof *seal);
+  if (!seal) {
+    error_set(err, ERROR_MEMORY, "out of memory");
+    return NULL;
   }
+  seal->version = version;
+  return seal;
+}
+
+void seal_free(struct seal *seal) {
+  if (!seal) return;
+  buffer_free(&seal->slots);
+  OPENSSL_cleanse(seal, sizeof *seal);
+  free(seal);
+}
+
+bool seal_closes(const struct seal *seal) { return seal->version == VERSION; }
+
+struct seal *seal_make(struct key *const *keys, size_t count, struct error *err) {
+  if (count == 0 || count > SEAL_RECIPIENTS) {
+    error_set(err, ERROR_INVALID, "not a possible number of keys");
+    return NULL;
+  }
+  struct seal *seal = new_seal(VERSION, err);
+  if (!seal) return NULL;
+  const char number = (char)count;
+  bool ok = buffer_append(&seal->slots, &number, 1);
+  if (!ok) error_set(err, ERROR_MEMORY, "out of memory");
+  ok = ok && random_bytes(seal->key, sizeof seal->key, err);
+  for (size_t i = 0; ok && i < count; i++) ok = add_slot(seal, keys[i], err);
+  if (ok) return seal;
+  seal_free(seal);
+  return NULL;
+}
+
+static bool write_envelope(const struct seal *seal, struct span plain, struct span label, struct span context,
+                           const unsigned char *data_key, unsigned char *at, struct error *err) {
+  unsigned char *start = at;
+  memcpy(at, named, NAMED);
+  put_number(at + NAMED, seal->slots.length + 2 + label.length + WRAPPED + ENDING, 4);
+  at += PREFIX;
+  memcpy(at, seal->slots.data, seal->slots.length);
+  at += seal->slots.length;
+  put_number(at, label.length, 2);
+  if (label.length > 0) memcpy(at + 2, label.bytes, label.length);
+  at += 2 + label.length;
+  struct cipher wrapping = data_key_cipher(seal->key, at);
+  if (!wrap(&wrapping, data_key, at, err)) return false;
+  at += WRAPPED;
   put_number(at, plain.length, 8);
   unsigned char *nonce = at + 8;
   if (!random_bytes(nonce, NONCE, err)) return false;
   at += ENDING;
-  struct cipher cipher =
-      content_cipher(data_key, (struct seal_text){start, (size_t)(at - start)}, nonce, context);
-  if (!encrypt(&cipher, plain.bytes, plain.length, at, at + plain.length))
+  struct cipher cipher = content_cipher(data_key, (struct span){start, (size_t)(at - start)}, nonce, context);
+  if (!cipher_encrypt(&cipher, plain, at, at + plain.length))
     return fail(err, ERROR_MEMORY, "cannot encrypt");
   return true;
 }
 
-bool seal_close(struct key *const *keys, size_t count, struct seal_text plain, struct seal_text context,
+bool seal_close(const struct seal *seal, struct span plain, struct span label, struct span context,
                 struct buffer *envelope, struct error *err) {
-  if (count == 0 || count > SEAL_RECIPIENTS) return fail(err, ERROR_INVALID, "not a possible number of keys");
+  if (!seal_closes(seal)) return fail(err, ERROR_INVALID, "the seal of an old envelope closes no new one");
   if (plain.length > SEAL_LARGEST || context.length > SEAL_LARGEST)
     return fail(err, ERROR_LIMIT, "the content is too large to be sealed");
-  size_t length = PREFIX + 1 + count * (3 + RECIPIENT) + ENDING + plain.length + TAG;
+  if (label.length > SEAL_LONGEST_LABEL) return fail(err, ERROR_LIMIT, "the label is too long");
+  size_t length = PREFIX + seal->slots.length + 2 + label.length + WRAPPED + ENDING + plain.length + TAG;
   if (!buffer_reserve(envelope, length)) return fail(err, ERROR_MEMORY, "out of memory");
   unsigned char data_key[KEY_SIZE];
   bool ok = random_bytes(data_key, sizeof data_key, err) &&
-            write_envelope(keys, count, plain, context, data_key,
+            write_envelope(seal, plain, label, context, data_key,
                            (unsigned char *)envelope->data + envelope->length, err);
   OPENSSL_cleanse(data_key, sizeof data_key);
   if (ok) envelope->length += length;
@@ -158,95 +184,164 @@ bool seal_close(struct key *const *keys, size_t count, struct seal_text plain, s
 
 /* An envelope taken apart; the pointers lead into it. */
 struct parts {
-  struct seal_text header; /* from the magic on */
-  const unsigned char *recipients;
+  unsigned version;
+  struct span header; /* from the magic on */
+  struct span slots;  /* their number and they */
+  struct span label;
+  const unsigned char *data_key; /* wrapped; NULL in version 1 */
   const unsigned char *ending;
-  unsigned recipient_count;
   size_t content; /* length */
 };
 
-static bool take_apart(struct seal_text envelope, struct parts *parts, struct error *err) {
+/* Past the slots; NULL when they do not end before `end`. */
+static const unsigned char *skip_slots(const unsigned char *at, const unsigned char *end) {
+  unsigned count = *at++;
+  if (count > SEAL_RECIPIENTS) return NULL;
+  for (unsigned i = 0; i < count; i++) {
+    if (end - at < SLOT_START || (uint64_t)(end - at - SLOT_START) < get_number(at + 1, 2)) return NULL;
+    at += SLOT_START + get_number(at + 1, 2);
+  }
+  return at;
+}
+
+/* What stands between the prefix and the ending. */
+static bool take_header_apart(struct parts *parts) {
+  const unsigned char *start = (const unsigned char *)parts->header.bytes + PREFIX;
+  const unsigned char *at = skip_slots(start, parts->ending);
+  if (!at) return false;
+  parts->slots = (struct span){start, (size_t)(at - start)};
+  if (parts->version == OLDEST_VERSION) return at == parts->ending;
+  if (parts->ending - at < 2) return false;
+  parts->label = (struct span){at + 2, get_number(at, 2)};
+  if ((uint64_t)(parts->ending - at) != 2 + parts->label.length + WRAPPED) return false;
+  parts->data_key = parts->ending - WRAPPED;
+  return true;
+}
+
+static bool take_apart(struct span envelope, struct parts *parts, struct error *err) {
   const unsigned char *bytes = envelope.bytes;
   if (envelope.length < sizeof magic || memcmp(bytes, magic, sizeof magic) != 0)
     return fail(err, ERROR_INVALID, "this is not sealed content");
   if (envelope.length < PREFIX) return fail(err, ERROR_INVALID, "the sealed content is truncated");
-  if (bytes[8] != VERSION)
+  unsigned version = bytes[sizeof magic];
+  if (version < OLDEST_VERSION || version > VERSION)
     return fail(err, ERROR_INVALID, "the sealed content was written by another version of the program");
-  size_t header = get_number(bytes + 9, 4);
+  size_t header = get_number(bytes + NAMED, 4);
   if (header < 1 + ENDING || header > LARGEST_HEADER)
     return fail(err, ERROR_INVALID, "the sealed content has an impossible header");
   if (envelope.length < PREFIX + header + TAG)
     return fail(err, ERROR_INVALID, "the sealed content is truncated");
   *parts = (struct parts){
+      .version = version,
       .header = {bytes, PREFIX + header},
-      .recipients = bytes + PREFIX + 1,
-      .recipient_count = bytes[PREFIX],
       .ending = bytes + PREFIX + header - ENDING,
       .content = envelope.length - PREFIX - header - TAG,
   };
   uint64_t promised = get_number(parts->ending, 8);
   if (promised > parts->content) return fail(err, ERROR_INVALID, "the sealed content is truncated");
-  if (promised < parts->content || parts->content > SEAL_LARGEST || parts->recipient_count > SEAL_RECIPIENTS)
+  if (promised < parts->content || parts->content > SEAL_LARGEST || !take_header_apart(parts))
     return fail(err, ERROR_INVALID, "the sealed content is malformed");
   return true;
 }
 
-/* Tries to take the data key from one recipient of the key's kind. False: not ours, or `err` is set. */
-static bool unwrap(struct key *key, const unsigned char *recipient, unsigned char *data_key,
-                   struct error *err) {
-  struct key_parameters parameters = {.log_n = recipient[3], .r = recipient[4], .p = recipient[5]};
+static struct span ticket_of(const unsigned char *slot) {
+  size_t length = get_number(slot + 1, 2);
+  if (length <= SLOT) return (struct span){0};
+  return (struct span){slot + SLOT_START + SLOT, length - SLOT};
+}
+
+bool seal_look(struct span envelope, struct seal_facts *facts, struct error *err) {
+  struct parts parts;
+  if (!take_apart(envelope, &parts, err)) return false;
+  *facts = (struct seal_facts){.version = parts.version, .label = parts.label};
+  const unsigned char *at = parts.slots.bytes;
+  facts->slot_count = *at++;
+  for (size_t i = 0; i < facts->slot_count; i++, at += SLOT_START + get_number(at + 1, 2))
+    facts->slots[i] =
+        (struct seal_slot){.kind = at[0], .ticket = at[0] == KEY_HELD ? ticket_of(at) : (struct span){0}};
+  return true;
+}
+
+/* Could the slot be the key's? */
+static bool is_for(struct key *key, const unsigned char *slot) {
+  struct span own = key_ticket(key);
+  struct span ticket = ticket_of(slot);
+  return slot[0] == key_kind(key) && get_number(slot + 1, 2) >= SLOT && ticket.length == own.length &&
+         (own.length == 0 || memcmp(own.bytes, ticket.bytes, own.length) == 0);
+}
+
+/* Tries to take the seal's key from a slot. False: not ours, or `err` is set. */
+static bool open_slot(struct key *key, const unsigned char *slot, struct seal *seal, struct error *err) {
+  struct key_parameters parameters = {.log_n = slot[3], .r = slot[4], .p = slot[5]};
   unsigned char wrapping_key[KEY_SIZE];
-  memcpy(parameters.salt, recipient + 6, KEY_SALT_SIZE);
+  memcpy(parameters.salt, slot + 6, KEY_SALT_SIZE);
   if (!key_derive(key, &parameters, wrapping_key, err)) return false;
-  const unsigned char *wrapped = recipient + 3 + SALTED + NONCE;
-  struct cipher cipher = wrapping(wrapping_key, recipient);
-  bool ok = decrypt(&cipher, wrapped, KEY_SIZE, wrapped + KEY_SIZE, data_key);
+  struct cipher cipher =
+      slot_cipher(wrapping_key, slot, seal->version == OLDEST_VERSION ? sizeof magic : NAMED);
+  bool ok = unwrap(&cipher, seal->key);
   OPENSSL_cleanse(wrapping_key, sizeof wrapping_key);
   if (ok) key_prefer(key, &parameters);
   return ok;
 }
 
-static bool find_data_key(struct key *key, const struct parts *parts, unsigned char *data_key,
-                          struct error *err) {
-  const unsigned char *at = parts->recipients;
+static bool search(struct key *key, struct span slots, struct seal *seal, struct error *err) {
+  const unsigned char *at = slots.bytes;
+  unsigned count = *at++;
   int tried = 0;
-  for (unsigned i = 0; i < parts->recipient_count; i++) {
-    size_t left = (size_t)(parts->ending - at);
-    if (left < 3 || left - 3 < get_number(at + 1, 2))
-      return fail(err, ERROR_INVALID, "the sealed content has a malformed header");
-    size_t length = get_number(at + 1, 2);
-    if (at[0] == key_kind(key) && length == RECIPIENT && tried < PASSPHRASES_TRIED) {
-      struct error reason = {0};
-      if (unwrap(key, at, data_key, &reason)) return true;
-      if (reason.kind != ERROR_NONE) {
-        *err = reason;
-        return false;
-      }
-      if (key_kind(key) == KEY_PASSPHRASE) tried++;
+  for (unsigned i = 0; i < count; i++, at += SLOT_START + get_number(at + 1, 2)) {
+    if (!is_for(key, at) || tried == PASSPHRASES_TRIED) continue;
+    struct error reason = {0};
+    if (open_slot(key, at, seal, &reason)) return true;
+    if (reason.kind != ERROR_NONE) {
+      *err = reason;
+      return false;
     }
-    at += 3 + length;
+    if (key_kind(key) == KEY_PASSPHRASE) tried++;
   }
   return fail(err, ERROR_DENIED, "sealed with another key or passphrase");
 }
 
-bool seal_open(struct key *key, struct seal_text envelope, struct seal_text context, struct buffer *plain,
+struct seal *seal_find(struct key *key, struct span envelope, struct error *err) {
+  struct parts parts;
+  if (!take_apart(envelope, &parts, err)) return NULL;
+  struct seal *seal = new_seal(parts.version, err);
+  if (!seal) return NULL;
+  bool ok = search(key, parts.slots, seal, err);
+  if (ok && !buffer_append(&seal->slots, parts.slots.bytes, parts.slots.length))
+    ok = fail(err, ERROR_MEMORY, "out of memory");
+  if (ok) return seal;
+  seal_free(seal);
+  return NULL;
+}
+
+static bool find_data_key(const struct seal *seal, const struct parts *parts, unsigned char *data_key) {
+  if (seal->version != parts->version) return false;
+  if (parts->data_key) {
+    struct cipher cipher = data_key_cipher(seal->key, parts->data_key);
+    return unwrap(&cipher, data_key);
+  }
+  memcpy(data_key, seal->key, KEY_SIZE);
+  return true;
+}
+
+bool seal_open(const struct seal *seal, struct span envelope, struct span context, struct buffer *plain,
                struct error *err) {
   struct parts parts;
   unsigned char data_key[KEY_SIZE];
   if (context.length > SEAL_LARGEST) return fail(err, ERROR_LIMIT, "the context is too large");
   if (!take_apart(envelope, &parts, err)) return false;
   if (!buffer_reserve(plain, parts.content)) return fail(err, ERROR_MEMORY, "out of memory");
-  if (!find_data_key(key, &parts, data_key, err)) return false;
+  if (!find_data_key(seal, &parts, data_key))
+    return fail(err, ERROR_DENIED, "the sealed content has another seal");
 
   const unsigned char *ciphertext = parts.ending + ENDING;
-  unsigned char *out = (unsigned char *)plain->data + plain->length;
   struct cipher cipher = content_cipher(data_key, parts.header, parts.ending + 8, context);
-  bool ok = decrypt(&cipher, ciphertext, parts.content, ciphertext + parts.content, out);
+  bool ok = cipher_decrypt(&cipher, (struct span){ciphertext, parts.content}, ciphertext + parts.content,
+                           (unsigned char *)plain->data + plain->length);
   OPENSSL_cleanse(data_key, sizeof data_key);
   if (ok) {
     plain->length += parts.content;
   } else {
-    OPENSSL_cleanse(out, parts.content); /* decrypted, but by nobody known */
     error_set(err, ERROR_DENIED, "the sealed content was changed, or belongs to another place");
   }
   plain->data[plain->length] = '\0';

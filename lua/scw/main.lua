@@ -6,7 +6,7 @@ local main = {}
 local OK, FAILED, INTERRUPTED, NOBODY_READS = 0, 1, 130, 141
 
 --- Environment variables whose values must never be shown.
-local SECRET_VARIABLES = { "SCW_SECRET_KEY", "AWS_SECRET_ACCESS_KEY", "SCWLUA_STATE_PASSPHRASE" }
+local SECRET_VARIABLES = { "SCW_SECRET_KEY", "AWS_SECRET_ACCESS_KEY", "SCWLUA_STATE_PASSPHRASE", "SCWLUA_STATE_OLD_PASSPHRASE" }
 local SHORTEST_SECRET = 6
 
 ---@class scw.Context what a command runs with

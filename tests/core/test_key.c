@@ -107,6 +107,28 @@ static void test_choice(void) {
   key_free(key);
 }
 
+/* A key that somebody else keeps derives like the same bytes here, and carries its ticket. */
+static void test_ticket(void) {
+  struct error err = {0};
+  unsigned char secret[KEY_SIZE] = "0123456789abcdef0123456789abcde";
+  unsigned char one[KEY_SIZE];
+  unsigned char other[KEY_SIZE];
+  struct key_parameters parameters = {.salt = "salt"};
+  char ticket[KEY_LONGEST_TICKET + 1] = "ticket";
+  struct key *held = key_from_holder(secret, (struct span){ticket, 6}, &err);
+  struct key *raw = key_from_bytes(secret, &err);
+  CHECK(key_kind(held) == KEY_HELD && key_ticket(held).length == 6 && key_ticket(raw).length == 0);
+  CHECK(memcmp(key_ticket(held).bytes, "ticket", 6) == 0);
+  CHECK(key_derive(held, &parameters, one, &err) && key_derive(raw, &parameters, other, &err));
+  CHECK(memcmp(one, other, KEY_SIZE) == 0);
+  parameters.log_n = 15;
+  CHECK(!key_derive(held, &parameters, one, &err) && err.kind == ERROR_INVALID);
+  CHECK(!key_from_holder(secret, (struct span){ticket, 0}, &err) && err.kind == ERROR_INVALID);
+  CHECK(!key_from_holder(secret, (struct span){ticket, sizeof ticket}, &err) && err.kind == ERROR_INVALID);
+  key_free(held);
+  key_free(raw);
+}
+
 int main(void) {
   if (!mkdtemp(root)) return 1;
   (void)snprintf(path, sizeof path, "%s/key", root);
@@ -114,6 +136,7 @@ int main(void) {
   test_derivation();
   test_ring();
   test_choice();
+  test_ticket();
   CHECK(rmdir(root) == 0);
   return check_report();
 }

@@ -133,6 +133,21 @@ local function check_access(checks, credentials)
   end
 end
 
+--- The key that opens the state for whoever has no other one, and that the next rekey needs.
+local function check_key_manager(checks, session)
+  local ring = session:place().codec.key
+  for _, member in ipairs(ring and ring.members or {}) do
+    if member.holder then
+      local ok, err = member.holder:check()
+      if ok then
+        add(checks, "key manager", "ok", ("%s is fit for use"):format(member.name))
+      else
+        add_error(checks, "key manager", err)
+      end
+    end
+  end
+end
+
 local function check_stack(checks, workspace)
   local stack, err = workspace:stack()
   if not stack then return add_error(checks, "stack", err) end
@@ -142,6 +157,7 @@ local function check_stack(checks, workspace)
   if not session then return add_error(checks, "state", err) end
   local state
   state, err = session:state()
+  if session.store then check_key_manager(checks, session) end
   if not state then return add_error(checks, "state", err) end
   local count = 0
   for _ in pairs(state.resources or {}) do count = count + 1 end

@@ -76,9 +76,10 @@ local function beside(stack_path, path)
   return (stack_path:match("^(.*/)[^/]*$") or "") .. path
 end
 
---- What a stack says about its state, with paths that are good in the current directory.
+--- What a stack says about its state, with paths that are good in the current directory. The emulator's state is sealed for its own key.
 local function place_state(self, state)
   if not state then return end
+  if self.emulator then state.key_manager = nil end
   if state.kind == "file" then
     state.path = self.emulator and emulated_path(state.path) or beside(self.options.stack, state.path)
   end
@@ -201,6 +202,7 @@ function methods:session()
     end,
     options = {
       keep = given.keep, lock_wait = not given.no_wait and (given.lock_wait or LOCK_WAIT) or nil,
+      old_key_file = given.old_key_file, old_key_manager = given.old_key_manager, unsealed = given.unsealed,
       target = given.target, exclude = given.exclude, replace = given.replace, refresh = not given.no_refresh, parallel = given.parallel,
     },
     on_message = function(line) self.console:note(line) end,

@@ -1,5 +1,6 @@
 --- The declaration of a stack: `scw.stack { name, environment, region, state, build, … }`.
 local errors = require "scw.errors"
+local key_manager = require "scw.state.key_manager"
 local normal = require "scw.schema.normal"
 local reference = require "scw.dsl.reference"
 local scope = require "scw.dsl.scope"
@@ -14,18 +15,21 @@ local NAMES = { "build", "environment", "name", "organization", "project", "regi
 
 local STATE_KEYS = {
   s3 = { bucket = "string", key = "string", region = "string", endpoint = "string", path_style = "boolean", sealed = "boolean",
-    key_file = "string", passphrase = "secret", history = "integer", lease = "string", replica = "table" },
+    key_file = "string", passphrase = "secret", key_manager = "key", history = "integer", lease = "string", replica = "table" },
   replica = { bucket = "string", region = "string", endpoint = "string", path_style = "boolean", patience = "duration" },
-  file = { path = "string", sealed = "boolean", key_file = "string", passphrase = "secret", history = "integer", lease = "string" },
+  file = { path = "string", sealed = "boolean", key_file = "string", passphrase = "secret", key_manager = "key", history = "integer",
+    lease = "string" },
 }
 --- How a problem names what was wanted.
 local STATE_WORDS = { string = "a text known now", boolean = "true or false", integer = "a whole number, 0 or more",
+  key = 'the id of a Key Manager key, such as "fr-par/11111111-2222-3333-4444-555555555555"',
   duration = 'a duration such as "15s"', table = "a table: replica = { bucket = …, region = … }" }
 local STATE_REQUIRED = { s3 = { "bucket", "key" }, file = { "path" }, replica = { "bucket", "region" } }
 
 local function fits(found, wanted)
   if wanted == "integer" then return math.type(found) == "integer" and found >= 0 end
   if wanted == "duration" then return type(found) == "string" and (normal.seconds(found) or 0) > 0 end
+  if wanted == "key" then return type(found) == "string" and key_manager.parse(found) ~= nil end
   if wanted == "table" then return type(found) == "table" and not reference.is(found) end
   return type(found) == wanted and found ~= ""
 end

@@ -39,6 +39,9 @@ local LOOKUP_ROUNDS = 100
 ---@field parallel? integer steps at once
 ---@field keep? "primary"|"replica" which version of the state counts when the two went separate ways
 ---@field lock_wait? number seconds to wait while others hold the state; without: not at all
+---@field old_key_file? string a key that only opens the state
+---@field old_key_manager? string the same at Key Manager
+---@field unsealed? boolean also a state that is not sealed is read
 
 ---@class scw.SessionFacts
 ---@field stack scw.dsl.Stack
@@ -50,7 +53,7 @@ local LOOKUP_ROUNDS = 100
 ---@field on_message? fun(line: string)
 ---@field backend? scw.state.Backend instead of the one the stack names; with `name`
 ---@field name? string of the state in that backend
----@field key? userdata|false instead of the one that is found
+---@field key? scw.state.Keyring|userdata|false instead of those that are found
 ---@field crud? table what acts on resources
 ---@field catalogue? { get: fun(name: string): scw.schema.Type|nil }
 
@@ -119,10 +122,14 @@ local function backend_of(self)
 end
 
 ---@param self scw.Session
----@return userdata|false|nil, scw.Error|nil
+---@return scw.state.Keyring|userdata|false|nil, scw.Error|nil
 local function key_of(self)
   if self.key ~= nil then return self.key end
-  local key, err, warning = keys.load(self.stack.state, { environment = self.environment, stack_environment = self.stack.environment })
+  local key, err, warning = keys.load(self.stack.state, {
+    environment = self.environment, stack_environment = self.stack.environment, region = self.stack.state.region or self.stack.region,
+    client = function() return client_of(self) end, old_key_file = self.options.old_key_file,
+    old_key_manager = self.options.old_key_manager,
+  })
   if key == nil then return nil, err end
   if warning then self.warnings[#self.warnings + 1] = { message = warning, source = self.stack.state.source } end
   return key
@@ -138,8 +145,8 @@ local function store_of(self)
   if not backend then return nil, name end
   self.backend, self.name = backend, name
   self.store = store.new({
-    backend = backend, codec = codec.new({ stack = self.stack.name, key = key or nil }), name = name, stack = self.stack.name,
-    environment = self.stack.environment, keep = self.options.keep,
+    backend = backend, codec = codec.new({ stack = self.stack.name, key = key or nil, unsealed = self.options.unsealed }), name = name,
+    stack = self.stack.name, environment = self.stack.environment, keep = self.options.keep,
     on_saved = function() self.on_event({ kind = "state_saved" }) end,
   })
   return self.store

@@ -1,30 +1,36 @@
 --- Between documents and the bytes that are stored: canonical JSON, sealed unless the stack asks otherwise.
 ---
---- What a sealed object is, is part of its seal: stack, kind, number and lineage. Objects cannot be swapped for each other.
+--- What a sealed object is, is part of its seal: stack, kind, number and lineage. Objects cannot be swapped for each other. The lineage
+--- also stands on the envelope, for all to read.
 local core = require "core"
 local errors = require "scw.errors"
 local json = require "scw.json"
+local keyring = require "scw.state.keyring"
 
 local codec = {}
 
 ---@class scw.state.Codec
 ---@field stack string
----@field key? userdata nil: not sealed
+---@field key? scw.state.Keyring nil: not sealed
+---@field unsealed? boolean also what is not sealed is read
 local methods = {}
 local metatable = { __index = methods }
 
----@param facts { stack: string, key?: userdata }
+---@param facts { stack: string, key?: scw.state.Keyring|userdata, unsealed?: boolean } a key alone is a ring of one
 ---@return scw.state.Codec
 function codec.new(facts)
-  return setmetatable({ stack = facts.stack, key = facts.key }, metatable)
+  local key = facts.key
+  if type(key) == "userdata" then key = keyring.of(key) end
+  return setmetatable({ stack = facts.stack, key = key, unsealed = facts.unsealed }, metatable)
 end
 
 --- What an object is, as authenticated data.
 ---@class scw.state.Identity
----@field kind "snapshot"|"segment"|"history"|"deployment"
+---@field kind "snapshot"|"segment"|"history"|"deployment" every one of them knows its lineage
 ---@field number? integer of a segment; the serial of a deployment
 ---@field lineage? string of a segment
 ---@field deployment? string id, of what belongs to the history
+---@field beside? boolean of a snapshot: a version that lost a race, not the state
 
 ---@param self scw.state.Codec
 ---@param identity scw.state.Identity
@@ -55,7 +61,7 @@ function methods:encode(document, identity)
   if not text then return nil, errors.wrap(failure, "cannot encode " .. named(identity)) end
   if not self.key then return text end
   local sealed
-  sealed, failure = self.key:seal(text, bound_to(self, identity))
+  sealed, failure = self.key:close(text, document.lineage, bound_to(self, identity))
   if not sealed then return nil, errors.wrap(failure, "cannot seal " .. named(identity)) end
   return sealed
 end
@@ -64,7 +70,9 @@ local function unreadable(message, hint, details)
   return nil, errors.new({ code = "INFRA_011", kind = "invalid", message = message, hint = hint, details = details })
 end
 
+--- The text, and what is known about its envelope when it has one.
 ---@param self scw.state.Codec
+---@return string|nil, scw.Error|nil, scw.state.Opened|nil
 local function open(self, bytes, identity)
   local plain = bytes:sub(1, 1) == "{"
   if not self.key then
@@ -73,16 +81,19 @@ local function open(self, bytes, identity)
       "remove `sealed = false` and give its key")
   end
   if plain then
+    if self.unsealed then return bytes end
     return unreadable(named(identity) .. " is not sealed, but it has to be",
-      "somebody replaced it, or the stack used to say `sealed = false`; it was not read")
+      "somebody replaced it, or the stack used to say `sealed = false`: then `state rekey --unsealed` seals it")
   end
-  local text, failure = self.key:open(bytes, bound_to(self, identity))
-  if text then return text end
-  if failure.kind == "denied" then
-    return unreadable(("cannot open %s: this is another key, or the object was changed or taken from elsewhere"):format(named(identity)),
-      "check SCWLUA_STATE_KEY_FILE, SCWLUA_STATE_PASSPHRASE or the key that the stack names", { failure.message })
-  end
-  return unreadable(("cannot open %s: %s"):format(named(identity), failure.message))
+  local opened, err = self.key:open(bytes, bound_to(self, identity), named(identity))
+  if not opened then return nil, err end
+  return opened.text, nil, opened
+end
+
+--- A state goes on under the seal that its snapshot has, or else its log.
+local function take_seal(self, opened, identity)
+  local is_state = identity.kind == "snapshot" and not identity.beside
+  if is_state or (identity.kind == "segment" and not self.key.current) then self.key:adopt(opened.seal) end
 end
 
 ---@param bytes string
@@ -90,7 +101,7 @@ end
 ---@return table|nil document, scw.Error|nil
 function methods:decode(bytes, identity)
   if bytes == "" then return unreadable(named(identity) .. " is empty") end
-  local text, err = open(self, bytes, identity)
+  local text, err, opened = open(self, bytes, identity)
   if not text then return nil, err end
   local document, failure = json.decode(text)
   if type(document) ~= "table" then
@@ -99,8 +110,24 @@ function methods:decode(bytes, identity)
   if document.kind ~= identity.kind then
     return unreadable(("%s holds something else (%s)"):format(named(identity), tostring(document.kind)))
   end
+  if opened then
+    if opened.label and opened.label ~= document.lineage then
+      return unreadable(("%s is of another lineage than its envelope says"):format(named(identity)))
+    end
+    take_seal(self, opened, identity)
+  end
   document.kind, document.nonce = nil, nil
   return document
+end
+
+--- The same object under the seal that is in use now.
+---@param bytes string
+---@param identity scw.state.Identity
+---@return string|nil bytes, scw.Error|nil
+function methods:reseal(bytes, identity)
+  local document, err = self:decode(bytes, identity)
+  if not document then return nil, err end
+  return self:encode(document, identity)
 end
 
 return codec

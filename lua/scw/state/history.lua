@@ -185,6 +185,20 @@ function history.keep(store, record)
   return write(".record", "deployment", record)
 end
 
+--- Puts every object under the seal that is in use now: the same content, where it was.
+---@param store scw.state.Store
+---@return integer|nil count of objects, scw.Error|nil
+function history.reseal(store)
+  local places, err = places_of(store)
+  if not places then return nil, err end
+  local objects = {}
+  for _, place in ipairs(places) do
+    objects[#objects + 1] = { key = place.key .. ".snapshot", identity = identity("history", place) }
+    objects[#objects + 1] = { key = place.key .. ".record", identity = identity("deployment", place) }
+  end
+  return store:reseal(objects)
+end
+
 --- Removes all but the latest.
 ---@param store scw.state.Store
 ---@param kept integer how many stay

@@ -1,6 +1,8 @@
---- Where the key that seals the state comes from: the environment, or what the stack names.
+--- Whose keys seal the state: what the environment gives, or what the stack names. All of them are its recipients; one opens it.
 local core = require "core"
 local errors = require "scw.errors"
+local key_manager = require "scw.state.key_manager"
+local keyring = require "scw.state.keyring"
 local reference = require "scw.dsl.reference"
 
 local keys = {}
@@ -9,42 +11,55 @@ local MAKE = "(umask 077; openssl rand -hex 32 > %s)"
 local HOW = "make one with `" .. MAKE:format("state.key") .. "` and set SCWLUA_STATE_KEY_FILE=state.key, or set SCWLUA_STATE_PASSPHRASE; "
   .. "keep it: without it the state is lost"
 
-local function fail(message, hint, kind)
-  return nil, errors.new({ code = "INFRA_001", kind = kind, message = message, hint = hint })
+local function problem(message, hint, kind)
+  return errors.new({ code = "INFRA_001", kind = kind, message = message, hint = hint })
 end
 
+--- A member of the ring, or an error. A file that is not there may be missed by nobody: then it is a member without a key.
 ---@param path string
 ---@param from string
+---@return scw.state.Member|nil, scw.Error|nil
 local function from_file(path, from)
   local key, failure = core.key({ file = path })
-  if key then return key end
+  local name = ("the key file %s (%s)"):format(path, from)
+  if key then return { name = name, key = key } end
   local hint = failure.kind == "not_found"
     and ("make it with `%s`, or point to the one this state was sealed with"):format(MAKE:format(path))
     or failure.kind == "invalid"
     and "give the file that this state was sealed with; a new one is made with `" .. MAKE:format("state.key") .. "`"
     or "the file has to be readable for the one who runs this"
-  return fail(("cannot use the key file %s (%s): %s"):format(path, from, failure.message), hint, failure.kind)
+  local err = problem(("cannot use %s: %s"):format(name, failure.message), hint, failure.kind)
+  if failure.kind == "not_found" then return { name = name, missing = err } end
+  return nil, err
 end
 
 ---@param passphrase string
 ---@param from string
+---@return scw.state.Member|nil, scw.Error|nil
 local function from_passphrase(passphrase, from)
+  local name = "the passphrase in " .. from
   if #passphrase < 8 then
-    return fail(("the passphrase in %s is too short: at least 8 characters"):format(from), "a good one has several words, or comes from a "
+    return nil, problem(name .. " is too short: at least 8 characters", "a good one has several words, or comes from a "
       .. "generator; keep it: without it the state is lost")
   end
   local key, failure = core.key({ passphrase = passphrase })
-  if key then return key end
-  return fail(("cannot use the passphrase in %s: %s"):format(from, failure.message))
+  if key then return { name = name, key = key } end
+  return nil, problem(("cannot use %s: %s"):format(name, failure.message))
 end
 
---- What a stack names: `key_file`, a path; or `passphrase`, a secret from the environment.
-local function from_stack(declaration)
-  if declaration.key_file then return from_file(declaration.key_file, "named by the stack") end
-  local passphrase, err = reference.resolve(declaration.passphrase, function() return nil end)
-  if err then return nil, err end
-  if type(passphrase) ~= "string" then return fail("the passphrase that the stack names for its state has no value", HOW) end
-  return from_passphrase(passphrase, "the stack's `passphrase`")
+---@param text string
+---@param from string
+---@param facts scw.state.KeyFacts
+---@return scw.state.Member|nil, scw.Error|nil
+local function from_key_manager(text, from, facts)
+  local id, region = key_manager.parse(text)
+  region = region or facts.region
+  if not id or not region then
+    return nil, problem(("%s names no key of Key Manager%s"):format(from, id and ": its region is missing" or ""),
+      'write "REGION/ID", such as "fr-par/11111111-2222-3333-4444-555555555555"')
+  end
+  local holder = key_manager.new({ region = region, id = id, client = facts.client })
+  return { name = "the " .. holder:name(), holder = holder }
 end
 
 local function given(environment, name)
@@ -52,25 +67,72 @@ local function given(environment, name)
   return value ~= nil and value ~= "" and value or nil
 end
 
---- The key, or false when the stack asks for a state that is not sealed.
+--- The passphrase that the stack names, a secret from outside.
+---@return scw.state.Member|nil, scw.Error|nil
+local function from_stack_passphrase(secret)
+  local passphrase, err = reference.resolve(secret, function() return nil end)
+  if err then return nil, err end
+  local name = "the stack's `passphrase`"
+  if type(passphrase) == "string" then return from_passphrase(passphrase, name) end
+  return { name = name, missing = problem("the passphrase that the stack names for its state has no value", HOW) }
+end
+
+---@class scw.state.KeyFacts
+---@field environment table<string, string>
+---@field stack_environment? string
+---@field region? string where a key of Key Manager is that is named without
+---@field client? fun(): scw.Client|nil, scw.Error|nil
+---@field old_key_file? string
+---@field old_key_manager? string
+
+--- Everything that is named, in the order in which it is tried. `make` answers a member.
+---@param declaration table
+---@param facts scw.state.KeyFacts
+local function sources(declaration, facts)
+  local environment, list = facts.environment, {}
+  local function add(value, former, make, ...)
+    if value then list[#list + 1] = { former = former, make = make, value, ... } end
+  end
+  local file, passphrase = given(environment, "SCWLUA_STATE_KEY_FILE"), given(environment, "SCWLUA_STATE_PASSPHRASE")
+  if file or passphrase then
+    add(file, false, from_file, "SCWLUA_STATE_KEY_FILE")
+    add(passphrase, false, from_passphrase, "SCWLUA_STATE_PASSPHRASE")
+  else
+    add(declaration.key_file, false, from_file, "named by the stack")
+    add(declaration.passphrase, false, from_stack_passphrase)
+  end
+  add(facts.old_key_file, true, from_file, "--old-key-file")
+  add(given(environment, "SCWLUA_STATE_OLD_KEY_FILE"), true, from_file, "SCWLUA_STATE_OLD_KEY_FILE")
+  add(given(environment, "SCWLUA_STATE_OLD_PASSPHRASE"), true, from_passphrase, "SCWLUA_STATE_OLD_PASSPHRASE")
+  add(declaration.key_manager, false, from_key_manager, "the stack's `key_manager`", facts)
+  add(facts.old_key_manager, true, from_key_manager, "--old-key-manager", facts)
+  return list
+end
+
+--- The keys of a state, or false when the stack asks for a state that is not sealed. A key file that is missing is no error as long as
+--- something else may open the state.
 ---@param declaration table the stack's `state`
----@param facts { environment: table<string, string>, stack_environment?: string }
----@return userdata|false|nil key, scw.Error|nil, string|nil warning
+---@param facts scw.state.KeyFacts
+---@return scw.state.Keyring|false|nil ring, scw.Error|nil, string|nil warning
 function keys.load(declaration, facts)
   if declaration.sealed == false then
     if facts.stack_environment == "production" then
-      return fail("the state of a production stack must be sealed", "remove `sealed = false` from its state")
+      return nil, problem("the state of a production stack must be sealed", "remove `sealed = false` from its state")
     end
     return false, nil, "the state is not sealed: whoever can read it sees everything but secrets"
   end
-  local file, passphrase = given(facts.environment, "SCWLUA_STATE_KEY_FILE"), given(facts.environment, "SCWLUA_STATE_PASSPHRASE")
-  if file and passphrase then
-    return fail("both SCWLUA_STATE_KEY_FILE and SCWLUA_STATE_PASSPHRASE are set", "unset the one that does not belong to this state")
+  local members, missing, recipients = {}, nil, 0
+  for _, source in ipairs(sources(declaration, facts)) do
+    local member, err = source.make(table.unpack(source))
+    if not member then return nil, err end
+    if source.former and member.missing then return nil, member.missing end -- who names a former key has it
+    member.former = source.former
+    missing = missing or member.missing
+    if not source.former and not member.missing then recipients = recipients + 1 end
+    members[#members + 1] = member
   end
-  if file then return from_file(file, "SCWLUA_STATE_KEY_FILE") end
-  if passphrase then return from_passphrase(passphrase, "SCWLUA_STATE_PASSPHRASE") end
-  if declaration.key_file or declaration.passphrase then return from_stack(declaration) end
-  return fail("the state is sealed, but there is no key for it", HOW)
+  if recipients > 0 then return keyring.new(members) end
+  return nil, missing or problem("the state is sealed, but there is no key for it", HOW)
 end
 
 return keys

@@ -25,16 +25,27 @@ local FOLD_BYTES = 8 * 1024 * 1024
 ---@field ignored integer[] numbers of segments from somebody who had lost the lock
 ---@field writer string this run, as in the trail
 ---@field lagging? scw.state.Store the side of a mirror that lacks something
+---@field lineage? string once it is known: a state of another one is never taken for this one
+---@field seal? table what its snapshot is sealed with
 local methods = {}
 local metatable = { __index = methods }
 
----@param facts { backend: scw.state.Backend, codec: scw.state.Codec, name: string, stack: string, environment?: string, on_saved?: fun(),
----keep?: "primary"|"replica" }
+---@class scw.state.StoreFacts
+---@field backend scw.state.Backend
+---@field codec scw.state.Codec
+---@field name string
+---@field stack string
+---@field environment? string
+---@field on_saved? fun()
+---@field lineage? string when it is known
+---@field keep? "primary"|"replica" which side of a mirror counts when the two went separate ways
+
+---@param facts scw.state.StoreFacts|scw.state.Store another look at the same place
 ---@return scw.state.Store
 function store.new(facts)
   return setmetatable({
     backend = facts.backend, codec = facts.codec, name = facts.name, stack = facts.stack, environment = facts.environment,
-    on_saved = facts.on_saved, keep = facts.keep, writer = trail.NOBODY, ignored = {},
+    on_saved = facts.on_saved, keep = facts.keep, lineage = facts.lineage, writer = trail.NOBODY, ignored = {},
     check = function() return true end, snapshot_bytes = 0, folded_entries = 0, folded_bytes = 0,
   }, metatable)
 end
@@ -125,10 +136,15 @@ local function load_once(self)
       hint = "give this stack a state of its own",
     })
   end
+  if self.lineage and document.lineage ~= self.lineage then
+    return nil, damaged(("%s is of another lineage than before: somebody exchanged it while this run went on"):format(
+      self.backend:describe(self.name)), "find out who, and whether it was meant (`state push --force`); then start again")
+  end
   local last
   last, err = replay(self, document, numbers)
   if not last or last == "again" then return last, err end
   self.document, self.fresh, self.etag, self.last, self.snapshot_bytes = document, false, etag, last, #bytes
+  self.lineage = document.lineage
   return true
 end
 
@@ -179,11 +195,14 @@ local function conflict(self, message, beside)
   })
 end
 
+--- How the keys of versions that could not take their place begin.
+local function rescued(self) return self.name .. ".unsaved-" end
+
 --- A version that could not take its place: beside the state, or on this machine when even that fails.
 ---@param self scw.state.Store
 ---@return string|nil where
 local function rescue(self, bytes, serial)
-  local key = ("%s.unsaved-%d-%s"):format(self.name, serial, core.uuid():sub(1, 8))
+  local key = ("%s%d-%s"):format(rescued(self), serial, core.uuid():sub(1, 8))
   if self.backend:put(key, bytes, { if_none_match = true }) then return self.backend:describe(key) end
   local path = ".scwlua/" .. key:gsub("/", "_")
   if core.directory_create(".scwlua") and core.file_write(path, bytes) then return path end
@@ -217,7 +236,7 @@ local function write_snapshot(self, document)
     if beside then err.hint = ("what this run did is saved at %s"):format(beside) end
     return nil, err
   end
-  self.etag, self.fresh, self.snapshot_bytes = etag, false, #bytes
+  self.etag, self.fresh, self.snapshot_bytes, self.lineage = etag, false, #bytes, document.lineage
   return true
 end
 
@@ -345,6 +364,49 @@ function methods:replace(document)
   self.document, self.log.lineage = next_document, next_document.lineage
   settle(self, folded, self.log.appended)
   return true
+end
+
+--- Puts objects under the seal that is in use now, each where it was. What is gone meanwhile is left out.
+---@param objects { key: string, identity: scw.state.Identity }[]
+---@return integer|nil count, scw.Error|nil
+function methods:reseal(objects)
+  local done, err = parallel.map(objects, READERS, function(object)
+    local bytes, etag = self.backend:get(object.key)
+    if not bytes then
+      if etag.kind == "not_found" then return false end
+      return nil, etag
+    end
+    local sealed, failure = self.codec:reseal(bytes, object.identity)
+    if not sealed then return nil, failure end
+    local written
+    written, failure = self.backend:put(object.key, sealed, { if_match = etag })
+    if not written then return nil, failure end
+    return true
+  end)
+  if not done then return nil, errors.wrap(err, "cannot seal anew what lies beside the state") end
+  local count = 0
+  for _, sealed in ipairs(done) do count = count + (sealed and 1 or 0) end
+  return count
+end
+
+--- The same with the versions of the state that lost a race.
+---@return integer|nil count, scw.Error|nil
+function methods:reseal_rescued()
+  local keys, failure = self.backend:list(rescued(self))
+  if not keys then return nil, errors.wrap(failure, "cannot list what lies beside the state") end
+  local objects = {}
+  for index, key in ipairs(keys) do objects[index] = { key = key, identity = { kind = "snapshot", beside = true } } end
+  return self:reseal(objects)
+end
+
+--- How many segments there are that the snapshot holds: an old one, whose removal failed.
+---@return integer|nil count, scw.Error|nil
+function methods:stale_segments()
+  local numbers, failure = segment_numbers(self)
+  if not numbers then return nil, errors.wrap(failure, "cannot list the log of the state") end
+  local count = 0
+  for _, number in ipairs(numbers) do count = count + (number <= self.document.folded and 1 or 0) end
+  return count
 end
 
 --- Folds when the log has grown much longer than the snapshot: a crash late in a long run stays cheap to read.

@@ -360,6 +360,12 @@ describe("state declarations", function()
     assert.matches("replica must be a table", project.problems(select(2, state 'scw.s3 { bucket = "b", key = "k", replica = "c" }'))[1])
     assert.matches("no 'buckt'", project.problems(select(2, state 'scw.s3 { buckt = "b", bucket = "b", key = "k" }'))[1])
     assert.matches("must not stand in the stack", project.problems(select(2, state 'scw.file { path = "p", passphrase = "hunter2" }'))[1])
+    local key = "fr-par/11111111-2222-3333-4444-555555555555"
+    assert.are.equal(key, ok(state(('scw.file { path = "p", key_manager = "%s" }'):format(key))).state.key_manager)
+    for _, wrong in ipairs { '"fr-par/shop"', '"11111111"', "7", '""', 'scw.secret_env "P"' } do
+      local _, err = state(('scw.file { path = "p", key_manager = %s }'):format(wrong), { environment = { P = "x" } })
+      assert.matches("key_manager must be the id of a Key Manager key, such as", project.problems(err)[1], 1, true)
+    end
     local made = ok(state('scw.file { path = "p", passphrase = scw.secret_env "P" }', { environment = { P = "x" } }))
     assert.is_true(reference.secret(made.state.passphrase))
   end)

@@ -89,7 +89,7 @@ describe("the history of a state", function()
     local backend = memory.new()
     local made, kept = deployed(backend, 1)
     backend.on_put = function(key) return key:match("%.record$") and { kind = "io", message = "full" } or nil end
-    local ok, err = history.keep(made, { id = id_of(2), serial = 9 })
+    local ok, err = history.keep(made, { id = id_of(2), serial = 9, lineage = made.document.lineage })
     assert.is_nil(ok)
     assert.match("full", err.message)
     assert.same(kept, assert(history.records(made)))
@@ -108,7 +108,7 @@ describe("the history of a state", function()
     end
     local first, second = "shop.state.history/0000000002-" .. id_of(1), "shop.state.history/0000000003-" .. id_of(2)
     local function document(reader) return history.document(reader, assert(history.find(reader, id_of(1)))) end
-    local exchanged = "another key, or the object was changed"
+    local exchanged = "it was changed, or taken from elsewhere"
     assert.match(exchanged, fails(function(objects) objects[first .. ".snapshot"] = objects[second .. ".snapshot"] end, document))
     assert.match(exchanged, fails(function(objects) objects[first .. ".snapshot"] = objects["shop.state"] end, document))
     assert.match(exchanged, fails(function(objects) objects[first .. ".snapshot"] = objects[first .. ".record"] end, document))

@@ -2,16 +2,22 @@ local core = require "core"
 local keys = require "scw.state.keys"
 local reference = require "scw.dsl.reference"
 
-local function load(declaration, environment, stack_environment)
-  return keys.load(declaration, { environment = environment or {}, stack_environment = stack_environment })
+local KEY_ID = "11111111-2222-3333-4444-555555555555"
+
+local function load(declaration, environment, more)
+  local facts = { environment = environment or {} }
+  for name, value in pairs(more or {}) do facts[name] = value end
+  return keys.load(declaration, facts)
 end
 
---- Do two keys open each other's envelopes?
-local function same(one, other)
-  return other:open(assert(one:seal("text", "context")), "context") == "text"
+--- Is the second ring a recipient of what the first one closes?
+local function opens(one, other)
+  local envelope = assert(one:close("text", "label", "context"))
+  local opened, err = other:open(envelope, "context", "the state")
+  return opened ~= nil and opened.text == "text", err
 end
 
-describe("the key of the state", function()
+describe("the keys of the state", function()
   local path
   before_each(function()
     path = os.tmpname()
@@ -20,30 +26,72 @@ describe("the key of the state", function()
   end)
   after_each(function() os.remove(path) end)
 
-  it("comes from the environment before what the stack names", function()
+  it("come from the environment in place of the file and the passphrase that the stack names", function()
     local by_file = assert(load({}, { SCWLUA_STATE_KEY_FILE = path }))
-    assert.is_true(same(by_file, assert(load({ key_file = path }))))
+    assert.is_true(opens(by_file, assert(load({ key_file = path }))))
     local by_phrase = assert(load({ key_file = path }, { SCWLUA_STATE_PASSPHRASE = "long enough" }))
-    assert.is_false(same(by_file, by_phrase))
-    assert.is_true(same(by_phrase, assert(load({ passphrase = reference.from_outside("X", "long enough") }))))
+    assert.is_false(opens(by_phrase, by_file))
+    assert.is_true(opens(by_phrase, assert(load({ passphrase = reference.from_outside("X", "long enough") }))))
   end)
 
-  it("is demanded with one error that says how to make one", function()
-    local key, err = load({})
-    assert.is_nil(key)
+  it("are all recipients, and each one opens", function()
+    local all = {
+      { load({ key_file = path, passphrase = reference.from_outside("X", "long enough") }) },
+      { load({}, { SCWLUA_STATE_PASSPHRASE = "long enough", SCWLUA_STATE_KEY_FILE = path }) },
+    }
+    for _, both in ipairs(all) do
+      both = assert(both[1], both[2])
+      assert.equal(2, #both:recipients())
+      assert.is_true(opens(both, assert(load({ key_file = path }))))
+      assert.is_true(opens(both, assert(load({}, { SCWLUA_STATE_PASSPHRASE = "long enough" }))))
+    end
+    local three = assert(load({ key_file = path, key_manager = KEY_ID }, { SCWLUA_STATE_PASSPHRASE = "long enough" },
+      { region = "nl-ams" }))
+    assert.same({ "the passphrase in SCWLUA_STATE_PASSPHRASE", "the Key Manager key nl-ams/" .. KEY_ID }, three:recipients())
+  end)
+
+  it("may miss a file as long as another may open, but not to seal anew", function()
+    local ring = assert(load({ key_file = "/nowhere/state.key", key_manager = "fr-par/" .. KEY_ID }))
+    local ok, err = ring:renew()
+    assert.is_nil(ok)
+    assert.match("cannot use the key file /nowhere/state.key", err.message)
+    assert.match("openssl rand %-hex 32 > /nowhere/state.key", err.hint)
+  end)
+
+  it("may be former ones, which open and are no recipients", function()
+    local former = assert(load({ key_file = path }))
+    local envelope = assert(former:close("text", "label", "context"))
+    local old = { SCWLUA_STATE_OLD_PASSPHRASE = "former phrase", SCWLUA_STATE_OLD_KEY_FILE = path, SCWLUA_STATE_PASSPHRASE = "long enough" }
+    for _, ring in ipairs({ assert(load({}, old)),
+      assert(load({}, { SCWLUA_STATE_PASSPHRASE = "long enough" }, { old_key_file = path })) }) do
+      assert.equal("text", assert(ring:open(envelope, "context", "it")).text)
+      assert.same({ "the passphrase in SCWLUA_STATE_PASSPHRASE" }, ring:recipients())
+      assert.is_false(opens(ring, former))
+    end
+    local ring, err = load({}, { SCWLUA_STATE_PASSPHRASE = "long enough" }, { old_key_file = "/nowhere/old.key" })
+    assert.is_nil(ring)
+    assert.match("cannot use the key file /nowhere/old.key %(%-%-old%-key%-file%)", err.message)
+    ring, err = load({}, { SCWLUA_STATE_OLD_KEY_FILE = path })
+    assert.is_nil(ring)
+    assert.match("there is no key", err.message)
+  end)
+
+  it("are demanded with one error that says how to make one", function()
+    local ring, err = load({})
+    assert.is_nil(ring)
     assert.equal("INFRA_001", err.code)
     assert.match("there is no key", err.message)
     assert.match("openssl rand %-hex 32 > state.key.*SCWLUA_STATE_KEY_FILE.*SCWLUA_STATE_PASSPHRASE", err.hint)
     local _
     _, err = load({}, { SCWLUA_STATE_KEY_FILE = "/nowhere/state.key" })
     assert.match("openssl rand %-hex 32 > /nowhere/state.key", err.hint)
-    _, err = load({}, { SCWLUA_STATE_PASSPHRASE = "short" })
+    _, err = load({ key_manager = "fr-par/" .. KEY_ID }, { SCWLUA_STATE_PASSPHRASE = "short" })
     assert.match("too short", err.message)
-    _, err = load({}, { SCWLUA_STATE_PASSPHRASE = "long enough", SCWLUA_STATE_KEY_FILE = path })
-    assert.match("both", err.message)
+    _, err = load({ key_manager = KEY_ID })
+    assert.match("its region is missing", err.message)
   end)
 
-  it("is what the hint makes", function()
+  it("are what the hint makes", function()
     local made = os.tmpname()
     assert(os.execute(("(umask 077; openssl rand -hex 32 > %s)"):format(made)))
     assert.is_truthy(load({}, { SCWLUA_STATE_KEY_FILE = made }))
@@ -51,12 +99,12 @@ describe("the key of the state", function()
   end)
 
   it("may be absent when the stack says so, with a warning, but not in production", function()
-    local key, err, warning = load({ sealed = false })
-    assert.is_false(key)
+    local ring, err, warning = load({ sealed = false })
+    assert.is_false(ring)
     assert.is_nil(err)
     assert.match("not sealed", warning)
-    key, err = load({ sealed = false }, {}, "production")
-    assert.is_nil(key)
+    ring, err = load({ sealed = false }, {}, { stack_environment = "production" })
+    assert.is_nil(ring)
     assert.match("must be sealed", err.message)
   end)
 end)

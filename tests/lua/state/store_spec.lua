@@ -6,6 +6,24 @@ local store = require "scw.state.store"
 
 local KEY = assert(core.key({ raw = ("k"):rep(32) }))
 
+--- What a program left that knew envelopes of version 1 only, under the same key: a snapshot, and a segment that records value.a1.
+local VERSION_1 = {
+  ["shop.state.log/0000000001"] =
+    "iVNFQUwNChoBAAAAZwECAE8AAACsiAffjdJ4hkGYF4SVHxAo72/3okj/wE0U0nAEWhkCmCkBOTVskAHwgpaHSg+f2M2h8LE6q2LwF+FU1Pq7ra"
+    .. "Hdm9AvUv2Y3bD9buIjAAAAAAAAATQl1TOE09lc/gbx/RHr9Cn0XcWIDuegwrZKuW5GHmMXap9wAJxiU30WyV/mrqJVYyTAfsLG3qvrzM6sFOhU"
+    .. "85A7s3IHEIEEAfGDX8Y6YuzcH9BA0nHvLBEhN9bZOYV/jisgkoo7LbRHS3OTOcF5E7hvRoL1w7YaywJN/KXD+5eqsdVEJ7CGJyqRd0t9wb74Su"
+    .. "PPFncrIMx6b9GhMM9iqsfgO8y+7L6d2KThuhywSV8MFkv/jZQU/6z4NZSYjf4f6xYmg14hyJO5PNHaq1gawfjbZt9H/OzLKiuOSI3b4dyTkdih"
+    .. "08ux2A9f6Wh6+fGrY3wn5SlxstlZ0g4Cix85P7Yexv13KuIVv9IjEiLHQGOM3uA7C4XmyOuwdfvDFzd3pmOGj4LQZxdudUwi93rEqpEZvaC1Ug"
+    .. "HjtsM6JtZVYYRdjnIznGldq1KndkXxljfwrMc=",
+  ["shop.state"] =
+    "iVNFQUwNChoBAAAAZwECAE8AAACDehrHtQ2yJGAiXhacvcMbFm7ioSrRhNF8+xmJmKp3gr344orHg7JEKWuAyOmYBW7HCM2mmP+mvazei1T6i8"
+    .. "bCkEayYR7QuKpp/qncAAAAAAAAATlB7y6irDPwh/94XNw+IjcyX5wYmxtmNFdbeFRkqZZn9fkIZoc+FRtJ4+RcyuyiAxT6CDcyeror2hW2JUVk"
+    .. "GTFTQ1odxQ4QIi7MtMnKdmdgs2Sxmx9caBIkdY2JSODKPj7FrpcTvfVAznvjjw/z5Twmiq6FTkAZtCfGnyr1VakWEJVV19vdlmVlmZO9IB34jt"
+    .. "8KGeSp/De7cPQd21uhXHr6ji4FHzyutJLIIzem53O+N05GLAwjeDoodfl9ezKi8iroWZMBX55SQjuehcLsL5BjNsYbhMU5gVhjvAc6KO/pvTXr"
+    .. "GJ2mCOTU055Vaw7HqgrwZDahdnZ/7vGaieFntCsVfHnGE6Q0QSk9+xZbqfAHKblTHglsFvXWffrOSDWV1WpRw42NB/hAFIhxcm7f6Ccr19dw7o"
+    .. "BJf3/pT5l2gMvo5iKPByZ4/yrNqwy6vISIrudU7Mb5CQ==",
+}
+
 local function open(backend)
   return store.new({ backend = backend, codec = codec.new({ stack = "shop", key = KEY }), name = "shop.state", stack = "shop" })
 end
@@ -185,7 +203,7 @@ describe("the state store", function()
     end
     assert.match("is missing, but its log is there", fails(function(objects) objects["shop.state"] = nil end))
     assert.match("log segment 2 of the state is missing", fails(function(objects) objects["shop.state.log/0000000002"] = nil end))
-    assert.match("another key, or the object was changed", fails(function(objects)
+    assert.match("it was changed, or taken from elsewhere", fails(function(objects)
       local second, third = "shop.state.log/0000000002", "shop.state.log/0000000003"
       objects[second], objects[third] = objects[third], objects[second]
     end))
@@ -194,6 +212,41 @@ describe("the state store", function()
     other.stack = "bazaar"
     local _, err = other:load()
     assert.match("is the state of the stack 'shop', not of 'bazaar'", err.message)
+  end)
+
+  it("is never another one than before: not of another lineage, though its seal is right", function()
+    local backend, elsewhere = memory.new(), memory.new()
+    assert(opened(backend):fold())
+    assert(opened(elsewhere):fold())
+    local reader = open(backend)
+    assert(reader:load())
+    local second = store.new(reader) -- a second look at the same place
+    backend.objects["shop.state"].bytes = elsewhere.objects["shop.state"].bytes
+    for _, looking in ipairs({ second, reader }) do
+      local document, err = looking:load()
+      assert.is_nil(document)
+      assert.equal("INFRA_011", err.code)
+      assert.match("is of another lineage than before: somebody exchanged it", err.message)
+    end
+    assert(open(backend):load()) -- who never knew the former one cannot tell
+  end)
+
+  it("goes on in what a version of the program before seals left", function()
+    local backend = memory.new()
+    for name, text in pairs(VERSION_1) do
+      backend.objects[name] = { bytes = assert(core.unbase64(text)), etag = "etag-" .. name }
+    end
+    local writer = open(backend)
+    assert.same({ "value.a1" }, addresses(assert(writer:load())))
+    assert(writer:begin())
+    assert(writer:commit(writer:write(set("b"))))
+    assert.equal(2, core.seal_look(backend.objects["shop.state.log/0000000002"].bytes).version)
+    assert.equal(1, core.seal_look(backend.objects["shop.state"].bytes).version)
+    assert.same({ "b", "value.a1" }, addresses(assert(open(backend):load()))) -- and after a crash here
+    assert(writer:fold())
+    local seen = core.seal_look(backend.objects["shop.state"].bytes)
+    assert.same({ 2, writer.document.lineage }, { seen.version, seen.label })
+    assert.same({ "b", "value.a1" }, addresses(assert(open(backend):load())))
   end)
 
   it("folds early when the log has grown long", function()

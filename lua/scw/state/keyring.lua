@@ -1,0 +1,213 @@
+--- Who can open a state and for whom it is sealed: keys of this machine, keys that a service keeps, and the seals they found.
+---
+--- The seal that opened the snapshot closes what is written next, for all its recipients, whichever of them this run is. What was found
+--- once is kept: a passphrase is stretched, and a service asked, at most once in a run.
+local core = require "core"
+local errors = require "scw.errors"
+local key_manager = require "scw.state.key_manager"
+
+local keyring = {}
+
+local MOST_SEALS = 8
+
+---@class scw.state.Member
+---@field name string for people: "the key file state.key"
+---@field key? userdata of this machine
+---@field holder? scw.state.KeyManager who keeps it
+---@field missing? scw.Error why neither is there; the others may do
+---@field former? boolean opens, but is no recipient any more
+
+---@class scw.state.Keyring
+---@field members scw.state.Member[]
+---@field current? userdata the seal that closes
+local methods = {}
+local metatable = { __index = methods }
+
+---@param members scw.state.Member[]
+---@return scw.state.Keyring
+function keyring.new(members)
+  return setmetatable({ members = members, seals = {}, held = {} }, metatable)
+end
+
+--- A ring for one key.
+---@param key userdata
+---@return scw.state.Keyring
+function keyring.of(key) return keyring.new({ { name = "the key", key = key } }) end
+
+-- Opening ---------------------------------------------------------------------------------------------------------------
+
+--- The key that a ticket is for, asked for once, whoever needs it.
+local function held_key(self, holder, ticket)
+  local entry = self.held[ticket]
+  if not entry then
+    entry = { settled = core.event() }
+    self.held[ticket] = entry
+    entry.key, entry.err = holder:key(ticket)
+    entry.done = true
+    entry.settled:set()
+  end
+  while not entry.done do
+    local ok, failure = entry.settled:wait()
+    if not ok then return nil, errors.wrap(failure, "interrupted while a key was fetched") end
+  end
+  return entry.key, entry.err
+end
+
+local WORDS = { passphrase = "a passphrase", raw = "a key file", unknown = "a key of a kind that this program does not know" }
+
+local ADVICE = { passphrase = "set SCWLUA_STATE_PASSPHRASE", raw = "set SCWLUA_STATE_KEY_FILE" }
+
+local function add(list, line)
+  for _, known in ipairs(list) do
+    if known == line then return end
+  end
+  list[#list + 1] = line
+end
+
+local function unreadable(what, failure)
+  return errors.new({ code = "INFRA_011", kind = "invalid", message = ("cannot open %s: %s"):format(what, failure.message) })
+end
+
+--- Nobody here is a recipient: for whom it is sealed, who tried, and what to do.
+local function refusal(self, what, slots, problems)
+  local recipients, tried, advice = {}, {}, {}
+  for _, slot in ipairs(slots) do
+    add(recipients, slot.kind == "held" and key_manager.describe(slot.ticket) or WORDS[slot.kind])
+    if slot.kind ~= "held" then add(advice, ADVICE[slot.kind]) end
+  end
+  for _, member in ipairs(self.members) do
+    if member.missing then add(problems, member.missing) elseif member.key then add(tried, member.name) end
+  end
+  local cause = problems[1]
+  local details = { "sealed for: " .. table.concat(recipients, ", ") }
+  if #tried > 0 then details[#details + 1] = "not sealed for: " .. table.concat(tried, ", ") end
+  for index = 2, #problems do details[#details + 1] = problems[index].message end
+  local hint = cause and cause.hint
+  if #advice > 0 then hint = (hint and hint .. "; or " or "") .. table.concat(advice, ", or ") end
+  return errors.new({
+    code = cause and cause.code or "INFRA_011", kind = cause and cause.kind or "denied", details = details,
+    message = ("cannot open %s: %s"):format(what, cause and cause.message or "it is sealed for other keys"),
+    hint = hint or "name one of its recipients in the stack's state",
+  })
+end
+
+--- The seal of an envelope, found by the first key that has a place in it.
+local function find(self, envelope, slots, what)
+  local problems = {}
+  for _, member in ipairs(self.members) do
+    local seal, failure
+    if member.key then seal, failure = member.key:find(envelope) end
+    if seal then return seal end
+    if failure and failure.kind ~= "denied" then return nil, unreadable(what, failure) end
+  end
+  for _, member in ipairs(self.members) do
+    for _, slot in ipairs(member.holder and slots or {}) do
+      if slot.kind == "held" and member.holder:is_for(slot.ticket) then
+        local key, err = held_key(self, member.holder, slot.ticket)
+        local seal = key and key:find(envelope)
+        if seal then return seal end
+        if err then add(problems, err) end
+      end
+    end
+  end
+  return nil, refusal(self, what, slots, problems)
+end
+
+local function remember(self, seal)
+  table.insert(self.seals, 1, seal)
+  self.seals[MOST_SEALS + 1] = nil
+end
+
+local function changed(what, failure)
+  return errors.new({
+    code = "INFRA_011", kind = "invalid", message = ("cannot open %s: it was changed, or taken from elsewhere"):format(what),
+    hint = "somebody exchanged it: restore it from a backup or the history", details = { failure.message },
+  })
+end
+
+---@class scw.state.Opened
+---@field text string
+---@field label? string the lineage; older envelopes have none
+---@field seal userdata
+
+--- Opens an envelope in its context. May wait for a service.
+---@param envelope string
+---@param context string
+---@param what string how errors call it
+---@return scw.state.Opened|nil, scw.Error|nil
+function methods:open(envelope, context, what)
+  local facts, failure = core.seal_look(envelope)
+  if not facts then return nil, unreadable(what, failure) end
+  for _, seal in ipairs(self.seals) do
+    local text = seal:open(envelope, context)
+    if text then return { text = text, label = facts.label, seal = seal } end
+  end
+  local seal, err = find(self, envelope, facts.slots, what)
+  if not seal then return nil, err end
+  local text
+  text, failure = seal:open(envelope, context)
+  if not text then return nil, changed(what, failure) end
+  if seal:closes() then remember(self, seal) end
+  return { text = text, label = facts.label, seal = seal }
+end
+
+-- Closing ---------------------------------------------------------------------------------------------------------------
+
+--- What is written from now on goes under this seal, unless it is one of an older version.
+---@param seal userdata
+function methods:adopt(seal)
+  self.current = seal:closes() and seal or nil
+end
+
+--- A new seal, for the recipients that are named now. May wait for a service.
+---@return boolean|nil, scw.Error|nil
+function methods:renew()
+  local keys, borrowed = {}, {}
+  for _, member in ipairs(self.members) do
+    local key, err = member.key, member.missing
+    if member.holder and not member.former then
+      key, err = member.holder:make()
+      borrowed[#borrowed + 1] = key
+    end
+    if not member.former then
+      if not key then return nil, err end
+      keys[#keys + 1] = key
+    end
+  end
+  if #keys == 0 then
+    return nil, errors.new({
+      code = "INFRA_001", message = "there is no key to seal the state for", hint = "name one in the stack's state, or in the environment",
+    })
+  end
+  local seal, failure = core.seal(keys)
+  for _, key in ipairs(borrowed) do key:close() end
+  if not seal then return nil, errors.wrap(failure, "cannot make a new seal for the state") end
+  self.current = seal
+  remember(self, seal)
+  return true
+end
+
+--- Closes an envelope for all recipients; the first one of a state makes its seal.
+---@param text string
+---@param label string for all to read
+---@param context string
+---@return string|nil envelope, table|nil
+function methods:close(text, label, context)
+  if not self.current then
+    local ok, err = self:renew()
+    if not ok then return nil, err end
+  end
+  return self.current:close(text, label, context)
+end
+
+--- For whom a new seal is made.
+---@return string[]
+function methods:recipients()
+  local names = {}
+  for _, member in ipairs(self.members) do
+    if not member.former then names[#names + 1] = member.name end
+  end
+  return names
+end
+
+return keyring
