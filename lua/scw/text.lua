@@ -155,6 +155,10 @@ text.state = {
   pushed = function(serial, count) return ("The state is now serial %d with %s."):format(serial, resources(count)) end,
   moved = function(from, to) return ("%s is %s now."):format(from, to) end,
   move_undeclared = function(address) return ("the stack does not declare %s: the next apply would delete it"):format(address) end,
+  rekeyed = function(count, recipients)
+    return ("Sealed the state and %d %s beside it anew, for %s."):format(count, count == 1 and "object" or "objects",
+      table.concat(recipients, ", "))
+  end,
   question = function(address, id)
     return ("Forget %s (%s)? It goes on existing at Scaleway, and nothing here manages it any more. Only 'yes' goes on: "):format(
       address, id)

@@ -168,6 +168,13 @@ local function push(context, session)
     text.state.pushed(record.serial, count))
 end
 
+local function rekey(context, session)
+  local done, err = require("scw.engine.rekey").run(session)
+  if not done then return nil, err end
+  local public = { deployment = done.deployment, serial = done.serial, resealed = done.resealed, recipients = core.array(done.recipients) }
+  return tell(context, public, text.state.rekeyed(done.resealed, done.recipients))
+end
+
 local function is_declared(session, wanted)
   for _, declaration in ipairs(session.stack.declarations) do
     if declaration.address == wanted then return true end
@@ -318,6 +325,23 @@ return {
       options = options.join({ options.yes }, options.writing, options.stack),
       examples = { { "scwlua state rm stacks/staging.lua db/rdb_instance.main", "asks, and leaves the database where it is" } },
       run = with_session(remove),
+    },
+    rekey = {
+      name = "state rekey",
+      summary = "Seal the state and its history anew, for the keys that are named now.",
+      description = "Afterwards a former key opens none of it. To add a key, name it and run this; to replace one, name the new one and "
+        .. "give the old one here, or in SCWLUA_STATE_OLD_KEY_FILE or SCWLUA_STATE_OLD_PASSPHRASE. When it is interrupted, run it again.",
+      arguments = { options.stack_argument },
+      options = options.join({
+        { name = "--old-key-file", value = "FILE", doc = "A former key file, only to open what it sealed." },
+        { name = "--old-key-manager", value = "KEY", doc = "A former Key Manager key, REGION/ID, only to open what it sealed." },
+        { name = "--unsealed", doc = "Also when the state is not sealed so far." },
+      }, options.writing, options.stack),
+      examples = {
+        { "scwlua state rekey stacks/staging.lua", "after a key was added to the stack's state, or taken out" },
+        { "scwlua state rekey --old-key-file old.key stacks/staging.lua", "after a key file was replaced" },
+      },
+      run = with_session(rekey),
     },
   },
 }

@@ -1,0 +1,69 @@
+--- A new seal for a state and its history, for the keys that are named now. Afterwards a former key opens none of it.
+---
+--- The history comes first and the state last, each object by a conditional write of its own: whoever has the old and the new keys can
+--- read all of it at any moment, and another run finishes what one left.
+local errors = require "scw.errors"
+local history = require "scw.state.history"
+
+local rekey = {}
+
+local function refuse(code, message, hint)
+  return nil, errors.new({ code = code, kind = "invalid", message = message, hint = hint })
+end
+
+---@class scw.Rekeyed
+---@field deployment string id
+---@field serial integer
+---@field resealed integer objects beside the state: history, versions that lost a race
+---@field recipients string[] for people
+
+--- Seals everything that lies beside the state.
+---@param store scw.state.Store
+---@return integer|nil count, scw.Error|nil
+local function reseal(store)
+  local past, err = history.reseal(store)
+  if not past then return nil, err end
+  local rescued
+  rescued, err = store:reseal_rescued()
+  if not rescued then return nil, err end
+  return past + rescued
+end
+
+---@param begun scw.Deployment
+---@return scw.Rekeyed|nil, scw.Error|nil
+local function carry_out(begun)
+  local store = begun.store
+  local ring = store.codec.key
+  local ok, err = ring:renew()
+  if not ok then return nil, err end
+  local count, record, left
+  count, err = reseal(store)
+  if not count then return nil, err end
+  record, err = begun:finish({ result = "done", counts = { resealed = count } })
+  if not record then return nil, err end
+  left, err = store:stale_segments()
+  if not left then return nil, err end
+  if left > 0 then
+    return refuse("INFRA_011", ("old segments of the log could not be removed (%d): a former key opens them"):format(left),
+      "run this again")
+  end
+  return { deployment = record.id, serial = record.serial, resealed = count, recipients = ring:recipients() }
+end
+
+--- Waits for the turn to write, as every command that does.
+---@param session scw.Session
+---@return scw.Rekeyed|nil, scw.Error|nil
+function rekey.run(session)
+  local document, err = session:state()
+  if not document then return nil, err end
+  local store = session:place()
+  if not store.codec.key then
+    return refuse("INFRA_001", "the stack says that its state is not sealed", "remove `sealed = false` and give it a key")
+  end
+  if store.fresh then
+    return refuse("INFRA_004", "there is no state yet", "the first apply seals it for the keys that are named then")
+  end
+  return session:rewrite(carry_out)
+end
+
+return rekey

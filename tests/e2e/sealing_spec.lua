@@ -1,0 +1,199 @@
+--- A state that is sealed for several recipients, one of them a key of Key Manager: as a user would, with the built program.
+local core = require "core"
+local json = require "scw.json"
+local program = require "tests.e2e.program"
+
+local KEYS = "/key-manager/v1alpha1/regions/fr-par/keys"
+
+local STACK = [[
+local scw = require "scw"
+return scw.stack {
+  name = "shop", environment = "%s", region = "fr-par",
+  state = scw.s3 { bucket = "shop-states", key = "shop.state", region = "fr-par", %s },
+  build = function(stack)
+    stack:value("size", { input = stack:config("size", { type = "int", default = 1 }) })
+    stack:container_namespace("space", { name = "shop" })
+  end,
+}
+]]
+
+local FILE_STACK = [[
+local scw = require "scw"
+return scw.stack {
+  name = "%s", state = scw.file { path = "%s" },
+  build = function(stack) stack:value("v", { input = stack:config("size", { type = "int", default = 1 }) }) end,
+}
+]]
+
+describe("a state sealed for several recipients", function()
+  local directory, emulator, environment, key
+
+  setup(function()
+    directory = program.directory()
+    assert(core.key_create(directory .. "/first.key"))
+    assert(core.key_create(directory .. "/second.key"))
+    emulator = program.emulator({ "--speed", "1000", "--exchanges", directory .. "/exchanges" })
+    environment = {}
+    for name, value in pairs(emulator.environment) do environment[name] = name ~= "SCWLUA_STATE_PASSPHRASE" and value or nil end
+    key = emulator:api("POST", KEYS, { name = "states", usage = { symmetric_encryption = "aes_256_gcm" }, unprotected = true })
+  end)
+
+  teardown(function()
+    emulator:stop()
+    program.remove(directory)
+  end)
+
+  --- Writes the stack with these keys for its state.
+  local function names(keys, stack_environment)
+    local state = keys:gsub("KEY", "fr-par/" .. key.id)
+    assert(core.file_write(directory .. "/shop.lua", STACK:format(stack_environment or "staging", state)))
+  end
+
+  local function run(...) return program.run({ ... }, { directory = directory, environment = environment }) end
+
+  local function done(...)
+    local result = run(...)
+    assert.are.equal(0, result.status, result.stdout .. result.stderr)
+    return result.stdout
+  end
+
+  local function refused(...)
+    local result = run(...)
+    assert.are.equal(1, result.status, result.stdout)
+    assert.is_nil(result.stderr:find("traceback", 1, true))
+    return (result.stderr:gsub("%s+", " "))
+  end
+
+  --- How often the service was asked to do this with the key.
+  local function asked(verb) return emulator:requests()[("POST %s/{id}/%s"):format(KEYS:gsub("fr%-par", "{region}"), verb)] or 0 end
+
+  it("opens for each of them, and asks Key Manager once in a run, and only when nothing else opens", function()
+    names 'key_file = "first.key", key_manager = "KEY"'
+    done("apply", "--yes", "shop.lua")
+    done("apply", "--yes", "--set", "size=2", "shop.lua")
+    assert.are.same({ 1, 0 }, { asked("generate-data-key"), asked("decrypt") })
+    names 'key_file = "first.key"'
+    done("plan", "--exit-code", "--set", "size=2", "shop.lua")
+    assert.are.equal(0, asked("decrypt"))
+    names 'key_file = "missing.key", key_manager = "KEY"'
+    done("plan", "--exit-code", "--set", "size=2", "shop.lua")
+    assert.are.equal(1, asked("decrypt"))
+    assert.are.equal(2, #json.decode(done("state", "history", "--json", "shop.lua")).deployments)
+    assert.are.equal(2, asked("decrypt"))
+    done("apply", "--yes", "--set", "size=3", "shop.lua") -- and goes on for all
+    assert.are.same({ 1, 3 }, { asked("generate-data-key"), asked("decrypt") })
+    names 'key_file = "first.key"'
+    done("plan", "--exit-code", "--set", "size=3", "shop.lua")
+  end)
+
+  it("says what is wrong with the key, and what to do", function()
+    names 'key_manager = "KEY"'
+    assert.matches("ok key manager the Key Manager key fr%-par/[%x-]+ is fit for use", (done("doctor", "shop.lua"):gsub("%s+", " ")))
+    emulator:api("POST", KEYS .. "/" .. key.id .. "/disable", {})
+    local message = refused("plan", "shop.lua")
+    assert.matches("cannot open the state: the Key Manager key fr%-par/" .. key.id:gsub("%-", "%%-") .. " is disabled", message)
+    assert.matches("sealed for: a key file, Key Manager key fr%-par/", message)
+    assert.matches("enable it again; or set SCWLUA_STATE_KEY_FILE", message)
+    local checked = run("doctor", "shop.lua")
+    assert.are.equal(1, checked.status)
+    assert.matches("fail +key manager +the Key Manager key .-is disabled", (checked.stdout:gsub("%s+", " ")))
+    emulator:api("POST", KEYS .. "/" .. key.id .. "/enable", {})
+    done("plan", "--exit-code", "--set", "size=3", "shop.lua")
+  end)
+
+  it("gets other keys by a command of its own: a former one opens nothing any more, and the history stays", function()
+    names 'key_file = "second.key"'
+    assert.matches("it is sealed for other keys.*sealed for: a key file, Key Manager.*not sealed for: the key file second%.key",
+      refused("plan", "shop.lua"))
+    assert.matches("it is sealed for other keys", refused("state", "rekey", "shop.lua"))
+    assert.matches("cannot use the key file old%.key %(%-%-old%-key%-file%)",
+      refused("state", "rekey", "--old-key-file", "old.key", "shop.lua"))
+    local told = json.decode(done("state", "rekey", "--json", "--old-key-file", "first.key", "shop.lua"))
+    assert.are.same({ 6, { "the key file second.key (named by the stack)" } }, { told.resealed, told.recipients })
+    done("plan", "--exit-code", "--set", "size=3", "shop.lua")
+    local deployments = json.decode(done("state", "history", "--json", "shop.lua")).deployments
+    assert.are.same({ 4, "scwlua state rekey" }, { #deployments, deployments[1].command })
+    for index, size in ipairs({ 3, 3, 2, 1 }) do
+      local shown = json.decode(done("state", "show", "--json", "--at", deployments[index].id, "shop.lua", "value.size"))
+      assert.are.equal(size, shown.inputs.input)
+    end
+    for _, former in ipairs({ 'key_file = "first.key"', 'key_manager = "KEY"' }) do
+      names(former)
+      assert.matches("it is sealed for other keys", refused("plan", "shop.lua"))
+      assert.matches("it is sealed for other keys", refused("state", "history", "shop.lua"))
+    end
+    names 'key_file = "first.key", key_manager = "KEY"'
+    environment.SCWLUA_STATE_OLD_KEY_FILE = directory .. "/second.key"
+    assert.matches("Sealed the state and 8 objects beside it anew, for the key file first%.key %(named by the stack%), the Key Manager key",
+      done("state", "rekey", "shop.lua"))
+    environment.SCWLUA_STATE_OLD_KEY_FILE = nil
+    names 'key_manager = "KEY"'
+    done("plan", "--exit-code", "--set", "size=3", "shop.lua")
+  end)
+
+  it("leaves no key in what the emulator records", function()
+    local record = assert(core.file_read(directory .. "/exchanges"))
+    local seen = 0
+    for line in record:gmatch("[^\n]+") do
+      local exchange = json.decode(line)
+      if exchange.path:match("/generate%-data%-key$") or exchange.path:match("/decrypt$") then
+        seen = seen + 1
+        local plaintext = exchange.response_body.plaintext
+        assert(plaintext == nil or plaintext == "", line) -- nil: the refusal of a disabled key
+      end
+    end
+    assert(seen >= 6)
+  end)
+
+  it("is never left unsealed in production", function()
+    names("sealed = false", "production")
+    assert.matches("policy state: the state is not sealed", refused("plan", "shop.lua"))
+  end)
+end)
+
+describe("sealed states", function()
+  local directory
+  before_each(function() directory = program.directory() end)
+  after_each(function() program.remove(directory) end)
+
+  local function run(...)
+    return program.run({ ... }, { directory = directory, environment = { SCWLUA_STATE_PASSPHRASE = "four words of it", HOME = directory } })
+  end
+
+  --- A stack with a state of its own, applied.
+  local function applied(name, file, ...)
+    assert(core.file_write(directory .. "/" .. file .. ".lua", FILE_STACK:format(name, file .. ".state")))
+    local result = run("apply", "--yes", file .. ".lua", ...)
+    assert.are.equal(0, result.status, result.stderr)
+  end
+
+  local function copy(from, to) assert(core.file_write(directory .. "/" .. to, assert(core.file_read(directory .. "/" .. from)))) end
+
+  it("of two stacks cannot be swapped", function()
+    applied("one", "one")
+    applied("two", "two")
+    copy("one.state", "two.state")
+    local result = run("plan", "two.lua")
+    assert.are.equal(1, result.status)
+    assert.matches("INFRA_011.*cannot open the state: it was changed, or taken from elsewhere", (result.stderr:gsub("%s+", " ")))
+  end)
+
+  it("of two lineages of a stack are not taken for each other by a run that saw one of them", function()
+    applied("one", "one")
+    applied("one", "other")
+    local lock = assert(json.decode((core.file_read(directory .. "/one.state.lock"))))
+    lock.state, lock.host, lock.expires = "held", "a lost runner", core.now() + 600
+    assert(core.file_write(directory .. "/one.state.lock", json.encode(lock)))
+    local waiting = core.spawn(run, "apply", "--yes", "--set", "size=2", "one.lua")
+    local deadline = core.clock() + 20000
+    repeat
+      core.sleep(20)
+      assert(core.clock() < deadline, "it does not wait in the queue")
+    until #(core.file_list(directory .. "/one.state.queue") or {}) > 0
+    copy("other.state", "one.state")
+    assert.are.equal(0, run("unlock", "--yes", "one.lua", lock.id).status)
+    local _, result = waiting:join()
+    assert.are.equal(1, result.status, result.stdout)
+    assert.matches("INFRA_011.*is of another lineage than before: somebody exchanged it", (result.stderr:gsub("%s+", " ")))
+  end)
+end)
