@@ -122,6 +122,11 @@ describe("a state sealed for several recipients", function()
       assert.matches("it is sealed for other keys", refused("plan", "shop.lua"))
       assert.matches("it is sealed for other keys", refused("state", "history", "shop.lua"))
     end
+    names 'key_file = "second.key", key_manager = "KEY"'
+    local shown = run("plan", "shop.lua")
+    assert.matches("warning: the state is not sealed for the Key Manager key .- yet: `state rekey` does it",
+      ((shown.stdout .. shown.stderr):gsub("%s+", " ")))
+    assert.matches("warn keys the state is not sealed for the Key Manager key", (run("doctor", "shop.lua").stdout:gsub("%s+", " ")))
     names 'key_file = "first.key", key_manager = "KEY"'
     environment.SCWLUA_STATE_OLD_KEY_FILE = directory .. "/second.key"
     assert.matches("Sealed the state and 8 objects beside it anew, for the key file first%.key %(named by the stack%), the Key Manager key",

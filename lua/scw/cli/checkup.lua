@@ -133,8 +133,8 @@ local function check_access(checks, credentials)
   end
 end
 
---- The key that opens the state for whoever has no other one, and that the next rekey needs.
-local function check_key_manager(checks, session)
+--- Those that a service keeps have to be fit for use, and everyone who is named should have a place in the state.
+local function check_keys(checks, session)
   local ring = session:place().codec.key
   for _, member in ipairs(ring and ring.members or {}) do
     if member.holder then
@@ -145,6 +145,9 @@ local function check_key_manager(checks, session)
         add_error(checks, "key manager", err)
       end
     end
+  end
+  for _, name in ipairs(ring and ring:left_out() or {}) do
+    add(checks, "keys", "warn", ("the state is not sealed for %s yet"):format(name), "scwlua state rekey")
   end
 end
 
@@ -157,7 +160,7 @@ local function check_stack(checks, workspace)
   if not session then return add_error(checks, "state", err) end
   local state
   state, err = session:state()
-  if session.store then check_key_manager(checks, session) end
+  if session.store then check_keys(checks, session) end
   if not state then return add_error(checks, "state", err) end
   local count = 0
   for _ in pairs(state.resources or {}) do count = count + 1 end

@@ -157,7 +157,17 @@ end
 local function load(self)
   local opened, err = store_of(self)
   if not opened then return nil, err end
-  return opened:load()
+  local document
+  document, err = opened:load()
+  if not document then return nil, err end
+  local ring = opened.codec.key
+  for _, name in ipairs(not self.told_left_out and ring and ring:left_out() or {}) do
+    self.warnings[#self.warnings + 1] = {
+      message = ("the state is not sealed for %s yet: `state rekey` does it"):format(name), source = self.stack.state.source,
+    }
+  end
+  self.told_left_out = true
+  return document
 end
 
 ---@param self scw.Session

@@ -93,7 +93,7 @@ end
 --- A state goes on under the seal that its snapshot has, or else its log.
 local function take_seal(self, opened, identity)
   local is_state = identity.kind == "snapshot" and not identity.beside
-  if is_state or (identity.kind == "segment" and not self.key.current) then self.key:adopt(opened.seal) end
+  if is_state or (identity.kind == "segment" and not self.key.current) then self.key:adopt(opened) end
 end
 
 ---@param bytes string

@@ -92,7 +92,7 @@ local function explain(self, client, err)
     return problem(self, "INFRA_004", "not_found", "does not exist", 'check `key_manager = "REGION/ID"` of the state, and the credentials',
       err)
   end
-  if err.status == 403 or err.status == 401 then
+  if err.status == 403 then
     return problem(self, "INFRA_003", "denied", "may not be used with these credentials",
       ("a policy must give the API key's owner %s in the key's project; a new right takes up to two minutes to work"):format(RIGHTS), err)
   end

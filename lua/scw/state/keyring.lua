@@ -14,12 +14,14 @@ local MOST_SEALS = 8
 ---@field name string for people: "the key file state.key"
 ---@field key? userdata of this machine
 ---@field holder? scw.state.KeyManager who keeps it
+---@field kind? "raw"|"passphrase" of a key of this machine
 ---@field missing? scw.Error why neither is there; the others may do
 ---@field former? boolean opens, but is no recipient any more
 
 ---@class scw.state.Keyring
 ---@field members scw.state.Member[]
 ---@field current? userdata the seal that closes
+---@field slots? table[] of the state that was opened, as core.seal_look gives them
 local methods = {}
 local metatable = { __index = methods }
 
@@ -129,6 +131,7 @@ end
 ---@field text string
 ---@field label? string the lineage; older envelopes have none
 ---@field seal userdata
+---@field slots table[] as core.seal_look gives them
 
 --- Opens an envelope in its context. May wait for a service.
 ---@param envelope string
@@ -140,7 +143,7 @@ function methods:open(envelope, context, what)
   if not facts then return nil, unreadable(what, failure) end
   for _, seal in ipairs(self.seals) do
     local text = seal:open(envelope, context)
-    if text then return { text = text, label = facts.label, seal = seal } end
+    if text then return { text = text, label = facts.label, seal = seal, slots = facts.slots } end
   end
   local seal, err = find(self, envelope, facts.slots, what)
   if not seal then return nil, err end
@@ -148,15 +151,16 @@ function methods:open(envelope, context, what)
   text, failure = seal:open(envelope, context)
   if not text then return nil, changed(what, failure) end
   if seal:closes() then remember(self, seal) end
-  return { text = text, label = facts.label, seal = seal }
+  return { text = text, label = facts.label, seal = seal, slots = facts.slots }
 end
 
 -- Closing ---------------------------------------------------------------------------------------------------------------
 
---- What is written from now on goes under this seal, unless it is one of an older version.
----@param seal userdata
-function methods:adopt(seal)
-  self.current = seal:closes() and seal or nil
+--- What is written from now on goes under the seal of what was opened, unless it is one of an older version.
+---@param opened scw.state.Opened
+function methods:adopt(opened)
+  self.current = opened.seal:closes() and opened.seal or nil
+  self.slots = self.current and opened.slots or nil
 end
 
 --- A new seal, for the recipients that are named now. May wait for a service.
@@ -182,7 +186,7 @@ function methods:renew()
   local seal, failure = core.seal(keys)
   for _, key in ipairs(borrowed) do key:close() end
   if not seal then return nil, errors.wrap(failure, "cannot make a new seal for the state") end
-  self.current = seal
+  self.current, self.slots = seal, nil
   remember(self, seal)
   return true
 end
@@ -198,6 +202,24 @@ function methods:close(text, label, context)
     if not ok then return nil, err end
   end
   return self.current:close(text, label, context)
+end
+
+local function has_slot(member, slots)
+  for _, slot in ipairs(slots) do
+    if slot.kind == "held" and member.holder and member.holder:is_for(slot.ticket) then return true end
+    if slot.kind == member.kind then return true end
+  end
+  return false
+end
+
+--- Who is named, but has no place in the state that was opened: as far as that shows without their keys.
+---@return string[] names
+function methods:left_out()
+  local names = {}
+  for _, member in ipairs(self.slots and self.members or {}) do
+    if not member.former and (member.holder or member.kind) and not has_slot(member, self.slots) then names[#names + 1] = member.name end
+  end
+  return names
 end
 
 --- For whom a new seal is made.

@@ -22,14 +22,14 @@ end
 local function from_file(path, from)
   local key, failure = core.key({ file = path })
   local name = ("the key file %s (%s)"):format(path, from)
-  if key then return { name = name, key = key } end
+  if key then return { name = name, key = key, kind = "raw" } end
   local hint = failure.kind == "not_found"
     and ("make it with `%s`, or point to the one this state was sealed with"):format(MAKE:format(path))
     or failure.kind == "invalid"
     and "give the file that this state was sealed with; a new one is made with `" .. MAKE:format("state.key") .. "`"
     or "the file has to be readable for the one who runs this"
   local err = problem(("cannot use %s: %s"):format(name, failure.message), hint, failure.kind)
-  if failure.kind == "not_found" then return { name = name, missing = err } end
+  if failure.kind == "not_found" then return { name = name, kind = "raw", missing = err } end
   return nil, err
 end
 
@@ -43,7 +43,7 @@ local function from_passphrase(passphrase, from)
       .. "generator; keep it: without it the state is lost")
   end
   local key, failure = core.key({ passphrase = passphrase })
-  if key then return { name = name, key = key } end
+  if key then return { name = name, key = key, kind = "passphrase" } end
   return nil, problem(("cannot use %s: %s"):format(name, failure.message))
 end
 

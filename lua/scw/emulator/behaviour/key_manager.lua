@@ -2,11 +2,11 @@
 --- keeps all former material, so that what was encrypted before a rotation stays readable.
 local answer = require "scw.emulator.answer"
 local core = require "core"
+local grace = require "scw.emulator.grace"
 local json = require "scw.json"
 
 local key_manager = {}
 
-local GRACE_SECONDS = 7 * 86400
 local KEY_BYTES = 32
 local MOST_BYTES = 65535
 local DATA_KEY = "aes_256_gcm"
@@ -144,11 +144,15 @@ actions["POST rotate"] = function(call, record)
   save(call, record)
 end
 
---- Material of another length than a key's is stretched with its salt.
-actions["POST import-key-material"] = function(call, record)
+local function need_external(record)
   if record.body.origin ~= "external" then
     answer.refuse(answer.precondition("unknown_precondition", "the key material is the service's own"))
   end
+end
+
+--- Material of another length than a key's is stretched with its salt.
+actions["POST import-key-material"] = function(call, record)
+  need_external(record)
   if record.body.state == "scheduled_for_deletion" then refuse_state(record, "restore it first") end
   local bytes = bytes_of(call, "key_material", MOST_BYTES)
   local salt = call.body.salt
@@ -159,9 +163,7 @@ actions["POST import-key-material"] = function(call, record)
 end
 
 actions["POST delete-key-material"] = function(call, record)
-  if record.body.origin ~= "external" then
-    answer.refuse(answer.precondition("unknown_precondition", "the key material is the service's own"))
-  end
+  need_external(record)
   record.material, record.body.state, record.body.rotation_count = nil, "pending_key_material", 0
   save(call, record)
   return answer.reply(204)
@@ -169,8 +171,8 @@ end
 
 actions["POST restore"] = function(call, record)
   if record.body.state ~= "scheduled_for_deletion" then refuse_state(record, "there is nothing to restore") end
-  record.body.state, record.body.deletion_requested_at = record.material and "disabled" or "pending_key_material", json.null
-  record.builtin, record.steps = nil, nil
+  record.body.state = record.material and "disabled" or "pending_key_material"
+  grace.restore(keys_of(call), record)
   save(call, record)
 end
 
@@ -204,13 +206,9 @@ key_manager.resources = { {
       locked = false, deletion_requested_at = json.null, protection_level = "software",
     }
   end,
-  before = function(call)
-    if call.method == "GET" then call.query.scheduled_for_deletion = call.query.scheduled_for_deletion or "false" end
-  end,
+  before = grace.before,
   filters = {
-    scheduled_for_deletion = function(record, value)
-      return (record.body.deletion_requested_at ~= json.null) == (value == "true")
-    end,
+    scheduled_for_deletion = grace.filter,
     usage = function(record, value) return value:find("^unknown_") ~= nil or record.body.usage[value] ~= nil end,
   },
   hooks = {
@@ -224,9 +222,8 @@ key_manager.resources = { {
     removing = function(call, record)
       if record.body.protected then answer.refuse(answer.precondition("protected_resource", "the key is protected")) end
       if record.body.state ~= "scheduled_for_deletion" then
-        record.body.state, record.body.deletion_requested_at = "scheduled_for_deletion", call.emulator.clock:timestamp()
-        record.builtin = true -- it stands there, but is nothing that a user has
-        keys_of(call):plan(record, { { after = GRACE_SECONDS, remove = true, lasting = true } })
+        record.body.state = "scheduled_for_deletion"
+        grace.schedule(keys_of(call), record)
         save(call, record)
       end
       return answer.reply(204)

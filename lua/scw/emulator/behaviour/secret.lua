@@ -1,6 +1,7 @@
 --- Secret Manager: secrets and their versions. What is deleted stays readable for seven days.
 local answer = require "scw.emulator.answer"
 local core = require "core"
+local grace = require "scw.emulator.grace"
 local json = require "scw.json"
 local listing = require "scw.emulator.listing"
 
@@ -9,7 +10,6 @@ local secret = {}
 local REGION = "/secret-manager/v1beta1/regions/{region}"
 local SECRETS = REGION .. "/secrets"
 local VERSIONS = SECRETS .. "/{secret}/versions"
-local GRACE_SECONDS = 7 * 86400
 local MOST_BYTES = 65536
 
 local GONE = { scheduled_for_deletion = true, deleted = true }
@@ -117,21 +117,10 @@ end
 local function change_version(status)
   return function(call)
     local record = need_version(call, call.parameters.secret, call.parameters.revision)
-    record.body.status = status
-    record.body.deletion_requested_at = json.null
-    record.builtin = nil
-    record.steps = nil
-    record.body.updated_at = call.emulator.clock:timestamp()
-    call.emulator.resources.secret_version.collection:put(record)
+    record.body.status, record.body.updated_at = status, call.emulator.clock:timestamp()
+    grace.restore(call.emulator.resources.secret_version, record)
     return answer.reply(200, show_version(call.emulator, record))
   end
-end
-
---- Deleting only sets a date: until then the object stands there, but no longer counts as something a user has.
-local function schedule_deletion(emulator, owner, record)
-  record.body.deletion_requested_at = emulator.clock:timestamp()
-  record.builtin = true
-  owner:plan(record, { { after = GRACE_SECONDS, remove = true, lasting = true } })
 end
 
 local function ephemeral_of(call, owner)
@@ -198,7 +187,7 @@ end
 routes["DELETE " .. VERSIONS .. "/{revision}"] = function(call)
   local record = need_version(call, call.parameters.secret, call.parameters.revision)
   record.body.status = "scheduled_for_deletion"
-  schedule_deletion(call.emulator, call.emulator.resources.secret_version, record)
+  grace.schedule(call.emulator.resources.secret_version, record)
   return answer.reply(204)
 end
 
@@ -277,13 +266,9 @@ local secrets = {
     type = { kind = "str", default = "opaque", update = false },
   },
   body = { status = "ready", managed = false, used_by = json.array {}, deletion_requested_at = json.null },
-  before = function(call)
-    if call.method == "GET" then call.query.scheduled_for_deletion = call.query.scheduled_for_deletion or "false" end
-  end,
+  before = grace.before,
   filters = {
-    scheduled_for_deletion = function(record, value)
-      return (record.body.deletion_requested_at ~= json.null) == (value == "true")
-    end,
+    scheduled_for_deletion = grace.filter,
     path = function(record, value) return record.body.path == plain_path(value) end,
   },
   hooks = {
@@ -307,20 +292,16 @@ local secrets = {
       local versions = call.emulator.resources.secret_version
       for _, version in ipairs(alive(versions_of(call.emulator, record.id))) do
         version.body.status = "scheduled_for_deletion"
-        schedule_deletion(call.emulator, versions, version)
+        grace.schedule(versions, version)
       end
-      schedule_deletion(call.emulator, call.emulator.resources.secret, record)
+      grace.schedule(call.emulator.resources.secret, record)
       return answer.reply(204)
     end,
   },
   actions = {
     ["POST protect"] = protecting(true),
     ["POST unprotect"] = protecting(false),
-    ["POST restore"] = function(call, record)
-      record.body.deletion_requested_at = json.null
-      record.builtin, record.steps = nil, nil
-      call.emulator.resources.secret.collection:put(record)
-    end,
+    ["POST restore"] = function(call, record) grace.restore(call.emulator.resources.secret, record) end,
   },
 }
 
