@@ -174,6 +174,15 @@ describe("sealed states", function()
 
   local function copy(from, to) assert(core.file_write(directory .. "/" .. to, assert(core.file_read(directory .. "/" .. from)))) end
 
+  it("with --emulator have a key of their own there, and ask no Key Manager", function()
+    local keys = 'key_manager = "fr-par/11111111-2222-3333-4444-555555555555", key_file = "missing.key"'
+    assert(core.file_write(directory .. "/shop.lua", STACK:format("staging", keys)))
+    for _, command in ipairs({ { "apply", "--yes" }, { "plan", "--exit-code" } }) do
+      local result = program.run({ command[1], command[2], "--emulator", "shop.lua" }, { directory = directory })
+      assert.are.equal(0, result.status, result.stdout .. result.stderr)
+    end
+  end)
+
   it("of two stacks cannot be swapped", function()
     applied("one", "one")
     applied("two", "two")
