@@ -29,6 +29,15 @@ local function reseal(store)
   return past + rescued
 end
 
+--- A side of a state with a replica that does not answer keeps what a former key opens.
+---@param store scw.state.Store
+local function check_sides(store)
+  local silent = store.backend.sides and store.backend:outage()
+  if not silent then return true end
+  return refuse("INFRA_010", ("the %s of the state does not answer: a former key still opens it"):format(silent.role),
+    "run this again when both answer")
+end
+
 ---@param begun scw.Deployment
 ---@return scw.Rekeyed|nil, scw.Error|nil
 local function carry_out(begun)
@@ -47,6 +56,8 @@ local function carry_out(begun)
     return refuse("INFRA_011", ("old segments of the log could not be removed (%d): a former key opens them"):format(left),
       "run this again")
   end
+  ok, err = check_sides(store)
+  if not ok then return nil, err end
   return { deployment = record.id, serial = record.serial, resealed = count, recipients = ring:recipients() }
 end
 
@@ -63,6 +74,9 @@ function rekey.run(session)
   if store.fresh then
     return refuse("INFRA_004", "there is no state yet", "the first apply seals it for the keys that are named then")
   end
+  local both
+  both, err = check_sides(store)
+  if not both then return nil, err end
   return session:rewrite(carry_out)
 end
 

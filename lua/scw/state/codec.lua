@@ -99,6 +99,7 @@ end
 ---@param bytes string
 ---@param identity scw.state.Identity
 ---@return table|nil document, scw.Error|nil
+---@return scw.state.Opened|nil opened of what was sealed
 function methods:decode(bytes, identity)
   if bytes == "" then return unreadable(named(identity) .. " is empty") end
   local text, err, opened = open(self, bytes, identity)
@@ -117,7 +118,7 @@ function methods:decode(bytes, identity)
     take_seal(self, opened, identity)
   end
   document.kind, document.nonce = nil, nil
-  return document
+  return document, nil, opened
 end
 
 --- The same object under the seal that is in use now.

@@ -149,6 +149,7 @@ function replica.load(self, view_of)
   self.document, self.fresh, self.last, self.snapshot_bytes, self.ignored =
     leading.document, leading.fresh, leading.last, leading.snapshot_bytes, leading.ignored
   self.etag = leading.etag and mirror:know(self.name, etags)
+  if leading.opened then self.codec.key:adopt(leading.opened) end -- the two may have different seals
   remark(self)
   return true
 end

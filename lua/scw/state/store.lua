@@ -26,7 +26,7 @@ local FOLD_BYTES = 8 * 1024 * 1024
 ---@field writer string this run, as in the trail
 ---@field lagging? scw.state.Store the side of a mirror that lacks something
 ---@field lineage? string once it is known: a state of another one is never taken for this one
----@field seal? table what its snapshot is sealed with
+---@field opened? scw.state.Opened the envelope of its snapshot
 local methods = {}
 local metatable = { __index = methods }
 
@@ -110,6 +110,14 @@ local function replay(self, document, numbers)
   return last
 end
 
+--- Is it the state that this run knows already?
+---@param self scw.state.Store
+local function check_lineage(self, document)
+  if not self.lineage or document.lineage == self.lineage then return true end
+  return nil, damaged(("%s is of another lineage than before: somebody exchanged it while this run went on"):format(
+    self.backend:describe(self.name)), "find out who, and whether it was meant (`state push --force`); then start again")
+end
+
 ---@param self scw.state.Store
 local function load_once(self)
   local numbers, failure = segment_numbers(self) -- before the snapshot: what is folded meanwhile is in the snapshot then
@@ -124,7 +132,7 @@ local function load_once(self)
     self.document, self.fresh, self.etag, self.last = model.new(self.stack, self.environment), true, nil, 0
     return true
   end
-  local packed, err = self.codec:decode(bytes, { kind = "snapshot" })
+  local packed, err, opened = self.codec:decode(bytes, { kind = "snapshot" })
   if not packed then return nil, err end
   local document
   document, err = model.unpack(packed)
@@ -136,15 +144,14 @@ local function load_once(self)
       hint = "give this stack a state of its own",
     })
   end
-  if self.lineage and document.lineage ~= self.lineage then
-    return nil, damaged(("%s is of another lineage than before: somebody exchanged it while this run went on"):format(
-      self.backend:describe(self.name)), "find out who, and whether it was meant (`state push --force`); then start again")
-  end
+  local known
+  known, err = check_lineage(self, document)
+  if not known then return nil, err end
   local last
   last, err = replay(self, document, numbers)
   if not last or last == "again" then return last, err end
   self.document, self.fresh, self.etag, self.last, self.snapshot_bytes = document, false, etag, last, #bytes
-  self.lineage = document.lineage
+  self.lineage, self.opened = document.lineage, opened
   return true
 end
 
@@ -163,6 +170,10 @@ function methods:load()
   if self.backend.sides then
     outcome, err = require("scw.state.replica").load(self, view_of(self))
     if not outcome then return nil, err end
+    if self.fresh then return self.document end
+    outcome, err = check_lineage(self, self.document)
+    if not outcome then return nil, err end
+    self.lineage = self.document.lineage
     return self.document
   end
   for _ = 1, READ_ATTEMPTS do

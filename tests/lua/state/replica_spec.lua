@@ -232,6 +232,30 @@ describe("a state with a replica", function()
     assert.equal(3, snapshot_of(replica).serial)
   end)
 
+  it("is sealed anew on both sides, or not at all", function()
+    local keyring, rekey = require "scw.state.keyring", require "scw.engine.rekey"
+    local old, new = core.key({ raw = ("o"):rep(32) }), core.key({ raw = ("n"):rep(32) })
+    world.key = keyring.of(old)
+    apply({ "a" })
+    local both = keyring.new({ { name = "new", key = new }, { name = "old", key = old, former = true } })
+    world.key = both
+    replica.mode = "refuses"
+    local done, err = rekey.run(run():session(stack({ "a" })))
+    assert.is_nil(done)
+    assert.matches("the replica of the state does not answer: a former key still opens it", err.message)
+    replica.mode = "up"
+    assert.equal(2, assert(rekey.run(run():session(stack({ "a" })))).resealed)
+    assert_equal_sides()
+    for _, out in ipairs({ primary, replica }) do
+      out.mode = "refuses"
+      world.key = keyring.of(new)
+      assert(run():session(stack({ "a" })):state())
+      world.key = keyring.of(old)
+      assert.is_nil((run():session(stack({ "a" })):state()))
+      out.mode = "up"
+    end
+  end)
+
   it("says which side is damaged, and repairs nothing", function()
     apply({ "a" })
     primary.inner.objects["test.state"].bytes = "{"
