@@ -9,6 +9,7 @@
 ---   index      a value inside an expression
 ---   map        a function of the user over an operand
 ---   secret     a value given from outside (environment, config) that must never be shown
+---   recalled   such a value of an earlier run: its fingerprint, and where it can be read back
 ---   void       stands for what was wrong and has been reported; swallows everything
 local errors = require "scw.errors"
 local resolution = require "scw.dsl.resolution"
@@ -72,6 +73,14 @@ end
 ---@return table
 function reference.from_outside(name, value)
   return make { kind = "secret", name = name, value = value, secret = true, facts = { kind = "str", secret = true } }
+end
+
+--- A value from outside that an earlier run was given. Of it only the fingerprint is known, unless something reads it back.
+---@param fingerprint string
+---@param from? table a reference with the same value
+---@return table
+function reference.recalled(fingerprint, from)
+  return make { kind = "recalled", fingerprint = fingerprint, from = from, secret = true, facts = { kind = "str", secret = true } }
 end
 
 --- Is this a handle or a reference?
@@ -328,6 +337,8 @@ function describe(value)
     return text
   elseif node.kind == "secret" then
     return node.name
+  elseif node.kind == "recalled" then
+    return "a secret from outside"
   elseif node.kind == "map" then
     return describe(node.operand) .. ":map(…)"
   elseif node.kind == "index" then
@@ -357,6 +368,8 @@ local function visit(value, fn)
     visit(node.right, fn)
   elseif node.kind == "map" or node.kind == "index" then
     visit(node.operand, fn)
+  elseif node.kind == "recalled" then
+    visit(node.from, fn)
   end
 end
 

@@ -165,6 +165,11 @@ local evaluators = {
     if context.seal then return context.seal(node.value) end
     return node.value
   end,
+  recalled = function(node, context)
+    if context.seal then return { ["$secret"] = node.fingerprint } end
+    if node.from then return evaluate(node.from, context) end
+    return nil, failure("a secret that was given from outside is not known any more", {})
+  end,
   index = function(node, context)
     local operand, err = evaluate(node.operand, context)
     if err then return nil, err end

@@ -227,7 +227,11 @@ function apply.outputs(run, stack)
       if err then
         return nil, errors.new({ code = "INFRA_005", message = ("output %s: %s"):format(output.name, err.message), source = output.source })
       end
-      if record.is_known(value) then outputs[output.name] = { value = value, secret = output.secret or false } end
+      if record.is_known(value) then
+        outputs[output.name] = {
+          value = value, secret = output.secret or false, origins = output.origins or record.output_origins(output, run.fingerprints),
+        }
+      end
     end
   end
   if not record.same(outputs, present) then run.store:write({ op = "outputs", outputs = outputs }) end

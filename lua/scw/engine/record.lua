@@ -2,6 +2,8 @@
 local core = require "core"
 local deferred = require "scw.schema.deferred"
 local equal = require "scw.schema.equal"
+local fingerprint = require "scw.engine.fingerprint"
+local origin = require "scw.dsl.origin"
 local unknown = require "scw.unknown"
 
 local record = {}
@@ -40,18 +42,48 @@ end
 ---@param replace_on any resolved
 ---@return table
 function record.options(options, replace_on)
-  return { protect = options.protect or nil, retain_on_delete = options.retain_on_delete or nil, replace_on = replace_on }
+  return {
+    protect = options.protect or nil, retain_on_delete = options.retain_on_delete or nil, replace_on = replace_on,
+    create_before_destroy = options.create_before_destroy or nil, ignore_changes = options.ignore_changes, timeouts = options.timeouts,
+  }
 end
 
+local function not_secret() return false end
+
+--- Where the fields of a node come from, nil when nothing refers to anything.
+---@param node scw.Node
+---@param seal fun(value: string|number): table
+---@return table<string, table>|nil
+local function origins_of(node, seal)
+  local origins = origin.of(node.fields, seal, function(path) return fingerprint.is_secret(node.type, path) end)
+  for _, kind in ipairs({ "project", "organization" }) do origins[kind] = origin.of(node.declaration[kind], seal, not_secret)[""] end
+  for pointer, packed in next, origin.of(node.options.replace_on, seal, not_secret) do origins["replace_on" .. pointer] = packed end
+  return next(origins) and origins or nil
+end
+
+--- Where the value of an output comes from, nil when nothing in it refers to anything.
+---@param output { value: any, secret?: boolean }
+---@param fingerprints scw.Fingerprints
+---@return table<string, table>|nil
+function record.output_origins(output, fingerprints)
+  local origins = origin.of(output.value, function(value) return fingerprints:outside(value) end, function() return output.secret end)
+  return next(origins) and origins or nil
+end
+
+--- The record that says what a step was asked for.
 ---@param entry scw.Entry
 ---@param status string
+---@param fingerprints scw.Fingerprints
 ---@return scw.state.Record
-function record.of(entry, status)
+function record.of(entry, status, fingerprints)
   local node = entry.node
+  if node.origins == nil and node.deferred then
+    node.origins = origins_of(node, function(value) return fingerprints:outside(value) end)
+  end
   return {
     address = entry.address, type = entry.type.name, id = entry.id ~= unknown and entry.id or nil, place = entry.place,
-    inputs = entry.inputs, outputs = {}, dependencies = core.array({ table.unpack(node.needs) }), status = status, schema = 1,
-    options = entry.options, source = node.source,
+    inputs = entry.inputs, outputs = {}, dependencies = core.array({ table.unpack(node.dependencies or node.needs) }), status = status,
+    schema = 1, options = entry.options, source = node.source, origins = node.origins or nil,
   }
 end
 

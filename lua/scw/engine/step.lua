@@ -59,22 +59,26 @@ local function settle_inputs(run, entry)
 end
 
 --- The record as it is once the resource is ready.
-local function finished(entry)
-  local made = record.of(entry, "ready")
+local function finished(run, entry)
+  local made = record.of(entry, "ready", run.fingerprints)
   made.id, made.outputs = entry.id, entry.outputs
   return made
 end
 
 --- Writes what differs from the record; nothing when nothing does.
 local function save_finished(run, entry)
-  local present, made = present_of(run, entry), finished(entry)
+  local present, made = present_of(run, entry), finished(run, entry)
   if not present then
     run.store:write({ op = "set", record = made })
     return
   end
   local fields, differs = {}, false
-  for _, name in ipairs({ "status", "id", "place", "inputs", "outputs", "dependencies", "options", "source", "schema" }) do
-    if not record.same(present[name], made[name]) then fields[name], differs = made[name], true end
+  for _, name in ipairs({ "status", "id", "place", "inputs", "outputs", "dependencies", "options", "source", "schema",
+    "origins" }) do
+    if not record.same(present[name], made[name]) then
+      fields[name], differs = made[name], true
+      if made[name] == nil then fields[name] = core.null end
+    end
   end
   for _, name in ipairs({ "reason", "marked_as" }) do
     if present[name] then fields[name], differs = core.null, true end
@@ -88,7 +92,7 @@ local function create_local(run, entry, values)
   local result, err = run.crud.create(run.client, entry.type, values, entry.place, nil, call_options(run, entry))
   if not result then return nil, err end
   learn(run, entry, result)
-  run.store:write({ op = "set", record = finished(entry) })
+  run.store:write({ op = "set", record = finished(run, entry) })
   return true
 end
 
@@ -246,7 +250,7 @@ local function create(run, entry)
   values, err = plain.fields(run, entry.node)
   if not values then return nil, err end
   if is_local(entry) then return create_local(run, entry, values) end
-  local intent = record.of(entry, "creating")
+  local intent = record.of(entry, "creating", run.fingerprints)
   intent.id, intent.at = nil, math.floor(core.now())
   ok, err = save_now(run, { op = "intent", record = intent })
   if not ok then return nil, err end
@@ -263,7 +267,7 @@ end
 
 --- What an import starts from.
 local function take_over(run, entry)
-  local made = record.of(entry, "updating")
+  local made = record.of(entry, "updating", run.fingerprints)
   made.id, made.inputs, made.outputs = entry.id, {}, entry.outputs
   return save_now(run, { op = "set", record = made })
 end

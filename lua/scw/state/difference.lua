@@ -83,7 +83,7 @@ local function compare_outputs(old, new)
   for _, outputs in ipairs({ old, new }) do
     for name in next, outputs do
       local before, after = old[name], new[name]
-      if not seen[name] and not equal.plain(before, after) then
+      if not seen[name] and not (before and after and equal.plain(before.value, after.value) and before.secret == after.secret) then
         list[#list + 1] = {
           name = name, action = not before and "create" or not after and "delete" or "update", old = before and before.value,
           new = after and after.value, secret = (before or after).secret or (after or before).secret or false,

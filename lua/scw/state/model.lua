@@ -22,7 +22,8 @@ local DEPLOYMENTS_KEPT = 50
 ---@field status "ready"|"creating"|"updating"|"tainted"
 ---@field reason? string why it is not ready
 ---@field schema integer version of the type's fields
----@field options table protect, retain_on_delete, create_first, replace_on
+---@field options table protect, retain_on_delete, create_before_destroy, ignore_changes, timeouts, replace_on
+---@field origins? table<string, table> where inputs come from, by pointer (`scw.dsl.origin`)
 ---@field source? string file:line of the declaration
 ---@field marked_as? string the address that the marks of its secrets were made for, when the record was moved since
 ---@field deposed? scw.state.Record[] predecessors of a replacement that still have to go
@@ -38,7 +39,7 @@ local DEPLOYMENTS_KEPT = 50
 ---@field folded integer number of the last log segment that the snapshot contains
 ---@field trail scw.state.Span[] who wrote it, up to where
 ---@field resources table<string, scw.state.Record>
----@field outputs table<string, { value: any, secret: boolean }>
+---@field outputs table<string, { value: any, secret: boolean, origins?: table<string, table> }>
 ---@field intents table<string, scw.state.Record> creations that may have been sent, by address
 ---@field deployments table[] the latest ones
 
