@@ -29,6 +29,7 @@ local decide = {}
 ---@field wanted scw.Entry[] lookups that can be read now
 ---@field problems scw.Error[]
 ---@field warnings table[]
+---@field review? function of `scw.PlanFacts`
 
 local function add_problem(context, entry, message, hint, kind)
   context.problems[#context.problems + 1] = errors.new({
@@ -250,7 +251,7 @@ local function check_replacement(context, entry, present)
   if entry.node.options.protect then
     add_problem(context, entry, ("it is protected, but would have to be replaced: %s"):format(reason),
       "undo that change, or remove `protect` and apply first", "protected")
-  elseif entry.type.holds_data and not context.replace[entry.address] then
+  elseif entry.type.holds_data and not context.replace[entry.address] and not context.review then
     add_problem(context, entry, ("it holds data that a replacement loses: %s"):format(reason),
       ("undo that change, or allow it with --replace %s"):format(entry.address), "protected")
   end

@@ -42,18 +42,20 @@ end
 ---@field previous integer serial of the state before
 ---@field path? string of the stack
 ---@field kept? integer how many deployments the history keeps
+---@field back_to? scw.state.Deployment the one that this one goes back to
 ---@field on_message fun(line: string)
 
 ---@param facts scw.DeploymentFacts
 ---@return scw.Deployment
 function deployment.begin(facts)
-  local holder = facts.holder
-  local commit, dirty = deployment.commit(facts.path)
+  local holder, back = facts.holder, facts.back_to
+  local commit, dirty
+  if back then commit, dirty = back.commit, back.dirty else commit, dirty = deployment.commit(facts.path) end
   return setmetatable({
     store = facts.store, kept = facts.kept or history.KEPT, on_message = facts.on_message,
     record = {
       id = holder.id, who = holder.who, host = holder.host, command = holder.command, run = holder.run, started = holder.created,
-      previous = facts.previous, commit = commit, dirty = dirty,
+      previous = facts.previous, commit = commit, dirty = dirty, back_to = back and back.id,
     },
   }, metatable)
 end

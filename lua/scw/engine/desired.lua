@@ -17,6 +17,8 @@ local desired = {}
 ---@field source? string
 ---@field lookup boolean
 ---@field deferred boolean fields, place or options hold references
+---@field origins? table<string, table>|false what the record says about them; computed when it is written, unless known before
+---@field dependencies? string[] for the record, when they are more than what is needed now
 
 ---@class scw.Desired
 ---@field nodes scw.Node[] in the order they were declared
@@ -79,7 +81,8 @@ function desired.build(stack, catalogue)
     local node = {
       address = declaration.address, name = declaration.name, module = declaration.module or "", type = catalogue.get(declaration.type),
       declaration = declaration, fields = declaration.fields, options = declaration.options or {}, needs = needs_of(declaration),
-      source = declaration.source, lookup = declaration.lookup or false,
+      source = declaration.source, lookup = declaration.lookup or false, origins = declaration.origins,
+      dependencies = declaration.dependencies,
       deferred = reference.contains({
         declaration.fields, declaration.project or false, declaration.organization or false,
         declaration.options and declaration.options.replace_on or false,

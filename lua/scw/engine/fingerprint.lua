@@ -35,6 +35,7 @@ end
 ---@return table mark, or the unknown value
 function methods:field(address, path, symbolic)
   if deferred.unknown(symbolic) then return unknown end
+  if deferred.is_kept(symbolic) then return { ["$secret"] = symbolic["$secret"] } end
   return mark(self, address, path, canonical(symbolic))
 end
 

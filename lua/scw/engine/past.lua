@@ -1,4 +1,6 @@
 --- What a stack's state was: the deployments that are kept, and the document that one of them left.
+local equal = require "scw.schema.equal"
+local errors = require "scw.errors"
 local history = require "scw.state.history"
 
 local past = {}
@@ -33,6 +35,93 @@ function past.document(session, word)
   local document
   document, err = history.document(store, place)
   return document, err or place.id
+end
+
+-- Going back ------------------------------------------------------------------------------------------------------------
+
+local TARGETS = { apply = true, rollback = true }
+local ATTEMPTS = { apply = true, rollback = true, destroy = true }
+
+---@class scw.Back
+---@field record scw.state.Deployment
+---@field document scw.state.Document the state it left
+
+--- Would going from one state to the other change what is wished for, or repair something?
+---@param before scw.state.Document
+---@param now scw.state.Document
+---@return boolean
+local function differs(before, now)
+  if next(now.intents) then return true end
+  for address, record in next, now.resources do
+    local former = before.resources[address]
+    if not former or record.status ~= "ready" or record.type ~= former.type then return true end
+    for _, name in ipairs({ "inputs", "place", "options" }) do
+      if not equal.plain(record[name], former[name]) then return true end
+    end
+  end
+  for address in next, before.resources do
+    if not now.resources[address] then return true end
+  end
+  return false
+end
+
+local function nothing(message, hint)
+  return nil, errors.new({ code = "INFRA_004", kind = "not_found", message = message, hint = hint })
+end
+
+--- The deployment to go back to when none is named. After one that did not end well: the latest that did, or, after such a rollback, the
+--- one that it was to go back to. Otherwise the latest that ended well and wanted something else than there is now.
+---@param store scw.state.Store
+---@param now scw.state.Document
+---@return string|nil id, scw.Error|nil
+local function choose(store, now)
+  local places, err = history.places(store)
+  if not places then return nil, err end
+  local unwell, well = false, false
+  for _, place in ipairs(places) do
+    local record
+    record, err = history.record(store, place)
+    if record == nil then return nil, err end
+    local verb = record and record.lineage == now.lineage and record.command:match("^%S+ (%S+)")
+    if ATTEMPTS[verb] and record.result ~= "done" then
+      if record.back_to and not unwell and not well then return record.back_to end
+      unwell = not well
+    elseif TARGETS[verb] then
+      if unwell then return record.id end
+      local document
+      document, err = history.document(store, place)
+      if not document then return nil, err end
+      if differs(document, now) then return record.id end
+      well = true
+    end
+  end
+  return nothing("there is no earlier deployment to go back to", #places == 0 and "nothing was deployed yet, or the stack keeps no history"
+    or "'scwlua state history' shows what is kept; --to DEPLOYMENT names one")
+end
+
+--- The deployment to go back to.
+---@param store scw.state.Store
+---@param now scw.state.Document
+---@param word? string its id, or the beginning of it
+---@return scw.Back|nil, scw.Error|nil
+function past.target(store, now, word)
+  local place, record, document, err
+  if not word then word, err = choose(store, now) end
+  if not word then return nil, err end
+  place, err = history.find(store, word)
+  if not place then return nil, err end
+  record, err = history.record(store, place)
+  if not record then return nil, err or select(2, nothing(("the history has no deployment '%s'"):format(word))) end
+  document, err = history.document(store, place)
+  if not document then return nil, err end
+  if document.lineage ~= now.lineage then
+    return nil, errors.new({
+      code = "INFRA_001", kind = "invalid", message = ("deployment %s belongs to another life of this state"):format(record.id:sub(1, 8)),
+      details = { "lineage then: " .. document.lineage, "lineage now: " .. now.lineage },
+      hint = "a state of another lineage was pushed, or made anew, since: go back to a later deployment",
+    })
+  end
+  return { record = record, document = document }
 end
 
 return past

@@ -23,6 +23,7 @@ local plan = {}
 ---@field warnings { message: string, address?: string, source?: string }[]
 ---@field entries table<string, scw.Entry> for apply; not part of a plan for programs
 ---@field left_out table<string, boolean> addresses that --target or --exclude leave alone
+---@field back_to? scw.state.Deployment of a rollback: the deployment it goes back to
 
 ---@class scw.PlanFacts
 ---@field set scw.Desired
@@ -37,6 +38,8 @@ local plan = {}
 ---@field target? string[]
 ---@field exclude? string[]
 ---@field replace? string[]
+---@field review? fun(context: scw.PlanContext, steps: scw.Step[]): boolean|nil looks at all the steps before any is left out: adds problems
+---       and warnings, answers for data that would be lost; true when it changed the wishes: plan again
 
 -- Secrets that only a creation gives ------------------------------------------------------------------------------------
 
@@ -273,7 +276,7 @@ local function decide_all(facts, once)
   local context = {
     set = facts.set, document = facts.document, observed = facts.observed or {}, place = facts.place or {},
     fingerprints = fingerprint.new(facts.document.fingerprint_key), entries = {}, adopted = facts.adopted or {}, replace = {},
-    once = once, claimed = {}, wanted = {}, problems = {}, warnings = {},
+    once = once, claimed = {}, wanted = {}, problems = {}, warnings = {}, review = facts.review,
   }
   if facts.destroy then return context end
   check_replacements(context, facts)
@@ -307,6 +310,7 @@ function plan.make(facts)
   if #context.wanted > 0 then return nil, nil, context.wanted end
   local steps = steps_of(context, facts)
   add_deletions(context, facts, steps)
+  if facts.review and facts.review(context, steps) then return plan.make(facts) end
   local declared = {}
   for index, node in ipairs(facts.set.nodes) do declared[index] = node.address end
   local chosen, err, left_out = selection.apply(steps, { target = facts.target, exclude = facts.exclude, declared = declared })

@@ -5,6 +5,7 @@
 local core = require "core"
 local adopt = require "scw.engine.adopt"
 local apply = require "scw.engine.apply"
+local caution = require "scw.engine.caution"
 local checks = require "scw.engine.checks"
 local codec = require "scw.state.codec"
 local deployment = require "scw.engine.deployment"
@@ -18,10 +19,12 @@ local lookup = require "scw.engine.lookup"
 local model = require "scw.state.model"
 local observe = require "scw.engine.observe"
 local parallel = require "scw.parallel"
+local past = require "scw.engine.past"
 local patience = require "scw.patience"
 local plan = require "scw.engine.plan"
 local record = require "scw.engine.record"
 local refresh = require "scw.engine.refresh"
+local rollback = require "scw.engine.rollback"
 local store = require "scw.state.store"
 local suggest = require "scw.suggest"
 local turn = require "scw.engine.turn"
@@ -35,6 +38,7 @@ local LOOKUP_ROUNDS = 100
 ---@field target? string[] addresses or modules
 ---@field exclude? string[]
 ---@field replace? string[] addresses
+---@field lose_data? string[] addresses whose data a rollback may lose
 ---@field refresh? boolean false: trust the state
 ---@field parallel? integer steps at once
 ---@field keep? "primary"|"replica" which version of the state counts when the two went separate ways
@@ -245,11 +249,12 @@ local function look(self, document, set)
   return {}, nil, { entries = {}, found = {} }
 end
 
-local function make_plan(self, destroy)
+---@param wish { destroy?: boolean, document?: scw.state.Document, review?: function }
+local function make_plan(self, wish)
   local set, err = prepare(self)
   if not set then return nil, err end
-  local document
-  document, err = load(self)
+  local document, destroy = wish.document, wish.destroy or false
+  if not document then document, err = load(self) end
   if not document then return nil, err end
   if needs_client(self, document, set) then
     local client
@@ -264,7 +269,7 @@ local function make_plan(self, destroy)
   made, err = plan_with_lookups(self, {
     set = set, order = self.order, stack = self.stack, catalogue = self.catalogue, document = document, observed = observed,
     place = place_of(self), adopted = adoption.found, destroy = destroy, target = self.options.target, exclude = self.options.exclude,
-    replace = not destroy and self.options.replace or nil,
+    replace = not destroy and self.options.replace or nil, review = wish.review,
   })
   if not made then return nil, err end
   made.position, made.adoption = position, adoption.entries
@@ -283,7 +288,7 @@ end
 --- What apply would do. Takes no lock, writes nothing.
 ---@return scw.Plan|nil, scw.Error|nil
 function methods:plan()
-  local made, err = make_plan(self, false)
+  local made, err = make_plan(self, {})
   if not made then return nil, errors.wrap(err, "cannot plan") end
   return made
 end
@@ -291,8 +296,29 @@ end
 --- What destroy would do.
 ---@return scw.Plan|nil, scw.Error|nil
 function methods:destroy_plan()
-  local made, err = make_plan(self, true)
+  local made, err = make_plan(self, { destroy = true })
   if not made then return nil, errors.wrap(err, "cannot plan") end
+  return made
+end
+
+--- What going back to an earlier deployment would do. The declarations of then take the place of the stack's, for this session.
+---@param to? string id of the deployment, or the beginning of it; without: the latest that ended well and wanted something else
+---@return scw.Plan|nil plan with `back_to`, the record of that deployment
+---@return scw.Error|nil
+function methods:rollback_plan(to)
+  local now, wanted, gaps, made, err
+  now, err = load(self)
+  if now and not self.back then self.back, err = past.target(self.store, now, to) end
+  if not self.back then return nil, err end
+  self.declared = self.declared or self.stack
+  wanted, gaps = rollback.wanted({
+    stack = self.declared, back = self.back, now = now, catalogue = self.catalogue, lose_data = self.options.lose_data,
+  })
+  if not wanted then return nil, gaps end
+  self.stack, self.set = wanted, nil
+  made, err = make_plan(self, { document = now, review = caution.review(gaps) })
+  if not made then return nil, errors.wrap(err, "cannot plan") end
+  made.back_to = self.back.record
   return made
 end
 
@@ -334,7 +360,7 @@ end
 local function begin_deployment(self, current, held)
   return deployment.begin({
     store = current, holder = held.facts, previous = self.store.fresh and 0 or self.store.document.serial, path = self.stack.path,
-    kept = self.stack.state.history, on_message = self.on_message,
+    kept = self.stack.state.history, on_message = self.on_message, back_to = self.back and self.back.record,
   })
 end
 

@@ -45,6 +45,22 @@ function deferred.unknown(value)
   return false
 end
 
+--- What stands for a secret that is there, but that nobody can tell: it differs from every other, and is left alone.
+deferred.UNSURE = "?"
+
+--- A secret that stays what it is.
+---@param fingerprint? string of what it is, as far as known
+---@return table
+function deferred.kept(fingerprint) return { ["$secret"] = fingerprint or deferred.UNSURE, ["$kept"] = true } end
+
+---@param value any
+---@return boolean
+function deferred.is_kept(value) return type(value) == "table" and rawget(value, "$kept") == true end
+
+---@param value any
+---@return boolean
+function deferred.is_unsure(value) return type(value) == "table" and rawget(value, "$secret") == deferred.UNSURE end
+
 --- The fingerprint that stands for a secret in state and plan, nil for any other value.
 ---@param value any
 ---@return string|nil

@@ -57,7 +57,7 @@ local function compare_map(out, top, field, path, desired, prior, actual)
       if not equal.values(field.of, new, old) then add(out, top, field, inner, old, new) end
     elseif new == nil or old == nil then
       add(out, top, field, inner, old ~= nil and (prior[name] or old) or nil, new)
-    elseif not equal.plain(new, prior[name]) then
+    elseif not deferred.is_unsure(new) and not equal.plain(new, prior[name]) then
       add(out, top, field, inner, prior[name], new)
     end
   end
@@ -90,7 +90,7 @@ compare = function(out, top, field, path, desired, prior, actual)
   if field.create_only then return end
   if field.computed and desired == nil then return end
   if field.secret and field.kind ~= "map" then
-    if not equal.plain(desired, prior) then add(out, top, field, path, prior, desired) end
+    if not deferred.is_unsure(desired) and not equal.plain(desired, prior) then add(out, top, field, path, prior, desired) end
     return
   end
   if field.kind == "map" and (desired == nil or is_plain_table(desired)) then

@@ -30,6 +30,7 @@ local SHORTEST = 4
 ---@field command string
 ---@field run? string address of the CI run
 ---@field commit? string of the git work tree that the stack is in
+---@field back_to? string id of the deployment that this one went back to; `commit` is that one's then
 ---@field dirty? boolean that work tree had changes which were not committed
 ---@field started string
 ---@field ended string
@@ -103,6 +104,17 @@ local function damaged(place)
   })
 end
 
+--- The record of one deployment.
+---@param store scw.state.Store
+---@param place scw.state.Place
+---@return scw.state.Deployment|false|nil record false: it is gone meanwhile
+---@return scw.Error|nil
+function history.record(store, place)
+  local record, failure = read(store, place, "deployment", ".record")
+  if record and (record.id ~= place.id or record.serial ~= place.serial) then return damaged(place) end
+  return record, failure
+end
+
 --- The records of the deployments that are kept, the latest first.
 ---@param store scw.state.Store
 ---@return scw.state.Deployment[]|nil, scw.Error|nil
@@ -110,12 +122,7 @@ function history.records(store)
   local places, err = history.places(store)
   if not places then return nil, err end
   local found
-  found, err = parallel.map(places, READERS, function(place)
-    local record, failure = read(store, place, "deployment", ".record")
-    if record == nil then return nil, failure end
-    if record and (record.id ~= place.id or record.serial ~= place.serial) then return damaged(place) end
-    return record
-  end)
+  found, err = parallel.map(places, READERS, function(place) return history.record(store, place) end)
   if not found then return nil, err end
   local records = {}
   for index = 1, #places do

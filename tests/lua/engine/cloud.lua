@@ -38,7 +38,10 @@ types.server = schema.type {
 types.disk = schema.type {
   name = "disk", summary = "Keeps data.", product = "test",
   api = { path = "/disk/{region}/disks", list = { field = "disks" } },
-  fields = { name = schema.str { required = true }, format = schema.str { replace = true } },
+  fields = {
+    name = schema.str { required = true }, format = schema.str { replace = true }, space = schema.int { replace = "decrease" },
+    mirrored = schema.bool { replace = "off" },
+  },
   identity = { "name" }, holds_data = true,
 }
 
@@ -294,10 +297,13 @@ function cloud.world(facts)
   return setmetatable(made, world_metatable)
 end
 
+---@param stack scw.dsl.Stack
+---@param options? scw.SessionOptions
+---@param command? string
 ---@return scw.Session
-function world:session(stack, options)
+function world:session(stack, options, command)
   return session.open({
-    stack = stack, client = { credentials = {}, sleep = function(_, ms) return core.sleep(math.ceil(ms / 1000)) end },
+    stack = stack, command = command, client = { credentials = {}, sleep = function(_, ms) return core.sleep(math.ceil(ms / 1000)) end },
     crud = self.cloud:crud(),
     catalogue = cloud.catalogue,
     backend = self.backend, name = "test.state", key = self.key, options = options, environment = {},
@@ -320,6 +326,13 @@ end
 function world:destroy(stack, options)
   local opened = self:session(stack, options)
   local made = assert(opened:destroy_plan())
+  return assert(opened:apply(made)), made
+end
+
+--- Goes back: the plan, and what came of it. Raises when there is no plan.
+function world:rollback(options, to)
+  local opened = self:session(cloud.stack(function() end), options, "rollback")
+  local made = assert(opened:rollback_plan(to))
   return assert(opened:apply(made)), made
 end
 

@@ -1,0 +1,209 @@
+--- What an earlier deployment wanted, by what its snapshot says: without the source of then, or of now. Pure.
+---
+--- Recorded inputs become declarations again, with references where the record says that a value came from one; planning, walking and
+--- saving are those of any deployment. What only a source would know is noted for `caution.lua`, which looks after it.
+local deferred = require "scw.schema.deferred"
+local equal = require "scw.schema.equal"
+local errors = require "scw.errors"
+local fingerprint = require "scw.engine.fingerprint"
+local json = require "scw.json"
+local model = require "scw.state.model"
+local origin = require "scw.dsl.origin"
+local reference = require "scw.dsl.reference"
+local suggest = require "scw.suggest"
+
+local rollback = {}
+
+---@class scw.Rollback
+---@field past scw.state.Document
+---@field now scw.state.Document
+---@field catalogue { get: fun(name: string): scw.schema.Type|nil }
+---@field confirmed table<string, boolean> addresses whose data may be lost
+---@field kept table<string, table<string, boolean>> by address and pointer: secrets of which only the fingerprint is known
+---@field closed table<string, table<string, boolean>> by address and pointer: secrets that nobody can tell in clear
+---@field opaque table<string, table<string, table[]>> by address and pointer: what a function of the stack computed a value from
+---@field built table<string, table> declared fields by address
+local methods = {}
+local metatable = { __index = methods }
+
+--- The output of a type that reads a secret field back.
+local function reading_output(type, field)
+  for _, name in ipairs(type.output_order) do
+    local output = type.outputs[name]
+    if output.secret and output.fetch and field.wire.create and equal.plain(output.wire.read, field.wire.create) then return name end
+  end
+  return nil
+end
+
+--- Where secrets that were given from outside can be read now: by fingerprint, what holds them.
+local function find_readers(self)
+  local readers = {}
+  for _, record in ipairs(model.sorted(self.now)) do
+    local former, type = self.past.resources[record.address], self.catalogue.get(record.type)
+    local stays = type and former and former.id == record.id and record.status == "ready"
+    for pointer, packed in next, stays and record.origins or {} do
+      local field = packed.outside and type.fields[pointer:sub(2)]
+      local output = field and field.secret and reading_output(type, field)
+      if output and not readers[packed.outside] then readers[packed.outside] = { record.address, output } end
+    end
+  end
+  return readers
+end
+
+--- What origins may refer to, for the fields of one record. `loss.closed`: something in it cannot be told in clear.
+local function surroundings(self, address, loss)
+  local function attribute(other, path)
+    local record = self.past.resources[other]
+    local type = record and self.catalogue.get(record.type)
+    if not type then return nil end -- a lookup, or what this program does not know
+    local secret = fingerprint.is_secret(type, path)
+    if secret and type.fields[path[1]] then
+      self:fields_of(record)
+      local pointer = origin.pointer(path)
+      if origin.touches(self.kept[other], pointer) then return nil end
+      loss.closed = loss.closed or origin.touches(self.closed[other], pointer)
+    end
+    return reference.attribute(other, path, { type = record.type, secret = secret })
+  end
+  local function outside(mark)
+    local reader = self.readers[mark]
+    if reader and reader[1] ~= address then
+      return reference.recalled(mark, reference.attribute(reader[1], { reader[2] }, { secret = true }))
+    end
+    loss.closed = true
+    return reference.recalled(mark)
+  end
+  return { attribute = attribute, outside = outside }
+end
+
+--- A recorded value with references where it came from one; what it cannot say is noted.
+---@param self scw.Rollback
+---@param address string
+---@param value any
+---@param origins table<string, table>|nil
+---@param first string what the pointers of these origins begin with
+local function declared(self, address, value, origins, first)
+  local kept, closed, opaque = self.kept[address], self.closed[address], self.opaque[address]
+  local function visit(part, pointer)
+    local packed = origins and origins[pointer]
+    if packed then
+      local loss = {}
+      local restored = origin.restore(packed, surroundings(self, address, loss))
+      if restored ~= nil then
+        closed[pointer] = loss.closed or nil
+        return restored
+      end
+    end
+    if type(part) ~= "table" then
+      if packed and packed.opaque then opaque[pointer] = packed.opaque end
+      return part
+    end
+    local mark = deferred.fingerprint(part)
+    if mark then
+      kept[pointer], closed[pointer] = true, true
+      return deferred.kept(mark)
+    end
+    if packed and packed.opaque then opaque[pointer] = packed.opaque end
+    local copy = json.like(part)
+    for key, inner in next, part do copy[key] = visit(inner, pointer .. origin.pointer({ key })) end
+    return copy
+  end
+  return visit(value, first)
+end
+
+--- The declared fields of a record of then.
+---@param record scw.state.Record
+---@return table
+function methods:fields_of(record)
+  local address = record.address
+  if not self.built[address] then
+    self.kept[address], self.closed[address], self.opaque[address] = {}, {}, {}
+    self.built[address] = {}
+    self.built[address] = declared(self, address, record.inputs, record.origins, "")
+  end
+  return self.built[address]
+end
+
+--- What has another address now, by the one it had then.
+local function find_moved(past, now)
+  local elsewhere, moved = {}, {}
+  for _, record in ipairs(model.sorted(now)) do
+    if not past.resources[record.address] then elsewhere[record.type .. "\0" .. record.id] = record.address end
+  end
+  for _, record in ipairs(model.sorted(past)) do
+    if record.id and not now.resources[record.address] then moved[record.address] = elsewhere[record.type .. "\0" .. record.id] end
+  end
+  return moved
+end
+
+local function declaration_of(self, record, moved)
+  local address, origins, options, needs = record.address, record.origins or {}, {}, {}
+  local fields = self:fields_of(record)
+  for name, option in next, record.options or {} do options[name] = option end
+  options.replace_on = declared(self, address, options.replace_on, origins, "replace_on")
+  options.aliases = moved[address] and { moved[address] } or nil
+  for _, needed in ipairs(record.dependencies) do
+    if self.past.resources[needed] then needs[#needs + 1] = needed end
+  end
+  local place = {}
+  for _, kind in ipairs({ "project", "organization" }) do
+    place[kind] = origins[kind] and origin.restore(origins[kind], surroundings(self, address, {})) or record.place[kind]
+  end
+  return {
+    address = address, type = record.type, name = address:match("([^.]*)$"), module = address:match("^(.*)/[^/]*$") or "",
+    fields = fields, options = options, needs = needs, uses = {}, source = record.source, lookup = false,
+    region = record.place.region, zone = record.place.zone, project = place.project, organization = place.organization,
+    origins = record.origins or false, dependencies = record.dependencies,
+  }
+end
+
+local function outputs_of(self)
+  local outputs = {}
+  for name, output in next, self.past.outputs do
+    local key = "output " .. name
+    self.kept[key], self.closed[key], self.opaque[key] = {}, {}, {}
+    outputs[#outputs + 1] = {
+      name = name, value = declared(self, key, output.value, output.origins, ""), secret = output.secret, origins = output.origins,
+    }
+  end
+  table.sort(outputs, function(a, b) return a.name < b.name end)
+  return outputs
+end
+
+--- Every address whose data may be lost has to be one of now or then.
+local function check_confirmed(self, addresses)
+  local problems = {}
+  for _, address in ipairs(addresses) do
+    self.confirmed[address] = true
+    if not self.past.resources[address] and not self.now.resources[address] then
+      local names = {}
+      for name in next, self.past.resources do names[#names + 1] = name end
+      for name in next, self.now.resources do names[#names + 1] = name end
+      problems[#problems + 1] = errors.new({
+        code = "INFRA_004", kind = "not_found", message = ("--lose-data %s: there is no such resource, now or then"):format(address),
+        hint = suggest.hint(address, names),
+      })
+    end
+  end
+  return #problems == 0, #problems > 0 and errors.several(problems) or nil
+end
+
+--- What a deployment wanted, as a stack.
+---@param facts { stack: scw.dsl.Stack, back: scw.Back, now: scw.state.Document, catalogue: table, lose_data?: string[] }
+---@return scw.dsl.Stack|nil wanted the stack with the declarations and outputs of then
+---@return scw.Rollback|scw.Error gaps what these declarations cannot say
+function rollback.wanted(facts)
+  local self = setmetatable({
+    past = facts.back.document, now = facts.now, catalogue = facts.catalogue, confirmed = {}, kept = {}, closed = {}, opaque = {},
+    built = {},
+  }, metatable)
+  local ok, err = check_confirmed(self, facts.lose_data or {})
+  if not ok then return nil, err end
+  self.readers = find_readers(self)
+  local moved, declarations = find_moved(self.past, self.now), {}
+  for index, record in ipairs(model.sorted(self.past)) do declarations[index] = declaration_of(self, record, moved) end
+  local wanted = setmetatable({ declarations = declarations, outputs = outputs_of(self), checks = {} }, { __index = facts.stack })
+  return wanted, self
+end
+
+return rollback
