@@ -133,6 +133,65 @@ end
 ---@field policies? boolean false leaves the policies unchecked
 ---@field limits? { instructions: integer, memory: integer, seconds: number } `guard.stack_limits` by default
 
+--- What one evaluation works with.
+---@param path string
+---@param options scw.dsl.Options
+---@param bare? boolean
+---@return scw.dsl.Session? evaluation, scw.Error? err
+---@return string? text of the stack
+local function begin(path, options, bare)
+  local text, reason = loader.read(path)
+  if not text then
+    return nil, errors.new { code = "INFRA_004", kind = "not_found", message = ("cannot read the stack %s: %s"):format(path, reason) }
+  end
+  local environment, place = options.environment or {}, options.place or {}
+  local evaluation = session.new {
+    path = path, root = loader.root(path), environment = environment, catalogue = options.catalogue or require "scw.schema.catalogue",
+    config = options.config or {}, bare = bare,
+    place = {
+      region = place.region or environment.SCW_DEFAULT_REGION, zone = place.zone or environment.SCW_DEFAULT_ZONE,
+      project = place.project or environment.SCW_DEFAULT_PROJECT_ID,
+      organization = place.organization or environment.SCW_DEFAULT_ORGANIZATION_ID,
+    },
+  }
+  return evaluation, nil, text
+end
+
+--- Runs the stack's file below the ceilings.
+---@return scw.dsl.Stack? made, scw.Error? err
+local function run(evaluation, text, limits)
+  local words = require("scw").words(evaluation)
+  local pause = collectgarbage("setpause", PAUSE)
+  local ok, made = guard.call(function()
+    return stack.build(evaluation, loader.run(evaluation, text, words))
+  end, limits or guard.stack_limits, evaluation.path)
+  evaluation.closed = true
+  collectgarbage("setpause", pause)
+  if ok then return made end
+  local failure = made
+  if #evaluation.uses > 0 and #failure.details == 0 then failure.details = evaluation:chain() end
+  evaluation.problems[#evaluation.problems + 1] = failure
+  return nil, evaluation:failure()
+end
+
+--- What a stack says about itself: its name, environment, place and state. `build` is not run, and what is wrong in it, in modules or in
+--- values from outside does no harm as long as name, environment and state can be told. Raises only for bugs of the engine.
+---@param path string
+---@param options? scw.dsl.Options
+---@return scw.dsl.Stack? stack without declarations
+---@return scw.Error? err
+function dsl.declaration(path, options)
+  options = options or {}
+  local evaluation, err, text = begin(path, options, true)
+  if not evaluation then return nil, err end
+  local made
+  made, err = run(evaluation, text, options.limits)
+  if not made then return nil, err end
+  if not made.readable then return nil, evaluation:failure() end
+  made.warnings = {}
+  return made
+end
+
 --- Evaluates a stack. Raises only for bugs of the engine.
 ---@param path string
 ---@param options? scw.dsl.Options
@@ -140,36 +199,13 @@ end
 ---@return scw.Error? err one error; `problems` lists them all when there are several
 function dsl.load(path, options)
   options = options or {}
-  local text, reason = loader.read(path)
-  if not text then
-    return nil, errors.new { code = "INFRA_004", kind = "not_found", message = ("cannot read the stack %s: %s"):format(path, reason) }
-  end
-  local config_file, err = find_config_file(path, options.config_file)
+  local evaluation, err, text = begin(path, options)
+  if not evaluation then return nil, err end
+  evaluation.config_file, err = find_config_file(path, options.config_file)
   if err then return nil, err end
-  local environment = options.environment or {}
-  local place = options.place or {}
-  local evaluation = session.new {
-    path = path, root = loader.root(path), environment = environment, catalogue = options.catalogue or require "scw.schema.catalogue",
-    config = options.config or {}, config_file = config_file,
-    place = {
-      region = place.region or environment.SCW_DEFAULT_REGION, zone = place.zone or environment.SCW_DEFAULT_ZONE,
-      project = place.project or environment.SCW_DEFAULT_PROJECT_ID,
-      organization = place.organization or environment.SCW_DEFAULT_ORGANIZATION_ID,
-    },
-  }
-  local words = require("scw").words(evaluation)
-  local pause = collectgarbage("setpause", PAUSE)
-  local ok, made = guard.call(function()
-    return stack.build(evaluation, loader.run(evaluation, text, words))
-  end, options.limits or guard.stack_limits, path)
-  evaluation.closed = true
-  collectgarbage("setpause", pause)
-  if not ok then
-    local failure = made
-    if #evaluation.uses > 0 and #failure.details == 0 then failure.details = evaluation:chain() end
-    evaluation.problems[#evaluation.problems + 1] = failure
-    return nil, evaluation:failure()
-  end
+  local made
+  made, err = run(evaluation, text, options.limits)
+  if not made then return nil, err end
   evaluation.uses = {}
   made.warnings = check_declarations(made, evaluation)
   for _, warning in ipairs(places.check(evaluation, made, dsl.used_at)) do made.warnings[#made.warnings + 1] = warning end

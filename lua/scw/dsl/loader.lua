@@ -73,6 +73,15 @@ local function module_chunk(session, name, environment, at)
   }, 0)
 end
 
+--- What a module's file returns. Where only the declaration of the stack matters, a module that fails stands for nothing.
+local function load_module(session, name, environment, at)
+  if not session.bare then return module_chunk(session, name, environment, at)() end
+  local ok, result = xpcall(function() return module_chunk(session, name, environment, at)() end, guard.describe)
+  if ok then return result end
+  if guard.is_bug(result) then error(result, 0) end
+  return session:report(result)
+end
+
 --- The `require` of user code.
 local function requirer(session, words)
   local loaded, loading, environment = { scw = words }, {}, nil
@@ -95,8 +104,7 @@ local function requirer(session, words)
       end
     end
     loading[#loading + 1] = name
-    local chunk = module_chunk(session, name, environment, here)
-    local result = chunk()
+    local result = load_module(session, name, environment, here)
     loading[#loading] = nil
     if result == nil then
       error(errors.new {
@@ -110,6 +118,19 @@ local function requirer(session, words)
   return require_module, function(made) environment = made end
 end
 
+--- The chunk of a stack file that does not compile, up to `build`: that is where stacks are long.
+---@return function? chunk
+local function head_of(text, name, environment)
+  local places = {}
+  for at in string.gmatch(text, "()%f[%w_]build%s*=%s*function") do table.insert(places, 1, at) end
+  for _, at in ipairs(places) do
+    for _, closing in ipairs { "}", "})" } do
+      local ok, chunk = pcall(compile, string.sub(text, 1, at - 1) .. closing, name, "t", environment)
+      if ok then return chunk end
+    end
+  end
+end
+
 --- Runs the stack file; gives what it returns.
 ---@param session scw.dsl.Session
 ---@param text string the file
@@ -119,7 +140,13 @@ function loader.run(session, text, words)
   local require_module, set_environment = requirer(session, words)
   local environment = sandbox.environment(session, guard, require_module)
   set_environment(environment)
-  return compile(text, session.path, "t", environment)()
+  if not session.bare then return compile(text, session.path, "t", environment)() end
+  local ok, chunk = pcall(compile, text, session.path, "t", environment)
+  if not ok then
+    session:report(chunk)
+    chunk = head_of(text, session.path, environment) or error(chunk, 0)
+  end
+  return chunk()
 end
 
 return loader

@@ -20,6 +20,7 @@ local session = {}
 ---@field configs table[]
 ---@field uses string[] lines of the `use` that are being evaluated, outermost first
 ---@field closed boolean the evaluation is over
+---@field bare? boolean only what the stack says about itself matters: `build` is not run, and modules may fail
 local methods = {}
 local metatable = { __index = methods, __name = "scw.dsl.Session" }
 

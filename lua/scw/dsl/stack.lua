@@ -47,7 +47,7 @@ end
 
 local opaque = { __name = "declaration", __metatable = "declaration" }
 
---- Reads what a place says about itself; what is wrong is reported.
+--- Reads what a place says about itself; what is wrong is reported. `damaged`: something in it had been reported before.
 ---@param given table
 ---@param kind "s3"|"file"|"replica"
 ---@param what string how the place is called
@@ -58,7 +58,9 @@ local function read_place(given, kind, what, report)
   check_names(given, (value.sorted_keys(keys)), what, report)
   for _, key in ipairs((value.sorted_keys(keys))) do
     local wanted, found = keys[key], given[key]
-    if found ~= nil and not reference.is_void(found) then
+    if reference.is_void(found) then
+      place.damaged = true
+    elseif found ~= nil then
       if wanted == "secret" then
         if reference.is(found) and reference.secret(found) then place[key] = found
         else report(("%s: %s must not stand in the stack"):format(what, key), 'use scw.secret_env "NAME"') end
@@ -66,6 +68,7 @@ local function read_place(given, kind, what, report)
         report(("%s: %s must be %s"):format(what, key, STATE_WORDS[wanted]))
       elseif wanted == "table" then
         place[key] = read_place(found, key, what .. "'s " .. key, report)
+        place.damaged = place.damaged or place[key].damaged
       else
         place[key] = wanted == "duration" and normal.seconds(found) or found
       end
@@ -87,6 +90,7 @@ function stack.state(session, kind, given, here)
   local what = "scw." .. kind
   local function report(message, hint) return session:report { message = message, hint = hint, source = here } end
   if type(given) ~= "table" or reference.is(given) then return report(what .. " takes a table") end
+  local problems = #session.problems
   local state = read_place(given, kind, what, report)
   state.kind, state.source = kind, here
   if state.sealed == nil then state.sealed = true end
@@ -94,6 +98,7 @@ function stack.state(session, kind, given, here)
   if replica and replica.bucket and replica.bucket == state.bucket and replica.endpoint == state.endpoint then
     report("the replica is the same bucket as the state: " .. replica.bucket, "give it a bucket of its own, in another region")
   end
+  state.damaged = state.damaged or #session.problems > problems or nil
   return setmetatable({ [STATE] = state }, opaque)
 end
 
@@ -164,6 +169,11 @@ function stack.build(session, declared)
     config = session.configs, messages = session.messages, path = session.path, source = here,
   }
   session.stack = made
+  if session.bare then
+    made.readable = type(given.name) == "string" and made.name == given.name and not reference.is_void(given.environment)
+      and made.state ~= nil and not made.state.damaged
+    return made
+  end
   if type(given.build) ~= "function" then
     report("a stack needs `build = function(stack) … end`")
     return made
