@@ -80,6 +80,15 @@ text.destroy = {
   nothing = "Nothing to destroy: the state is empty.",
 }
 
+text.rollback = {
+  --- Whom it goes back to.
+  back_to = function(id, when, who, commit)
+    return ("Back to deployment %s of %s, by %s%s."):format(id, when, who, commit and ", commit " .. commit or "")
+  end,
+  nothing = function(count) return ("Nothing to do: %s as then."):format(count == 1 and "1 resource is" or count .. " resources are") end,
+  question = "Go back to this? Only 'yes' goes on: ",
+}
+
 text.nothing_yet = {
   state = "The state is empty: nothing was applied yet, or everything was destroyed.",
   outputs = "There are no outputs: the last apply recorded none, or nothing was applied yet.",

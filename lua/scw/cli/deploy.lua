@@ -1,4 +1,4 @@
---- What apply and destroy share: show the plan, ask, go, show progress, sum up.
+--- What apply, destroy and rollback share, and what only plans: show the plan, ask, go, show progress, sum up.
 local confirm = require "scw.cli.confirm"
 local core = require "core"
 local errors = require "scw.errors"
@@ -200,7 +200,7 @@ end
 
 --- Plans and carries out. For programs the last line is always `finished`, whatever happens before.
 ---@param context scw.Context
----@param words { question: string, nothing?: string, next_steps?: boolean }
+---@param words { question: string, nothing?: string, next_steps?: boolean, bare?: boolean } bare: the stack's resources are not needed
 ---@param make_plan fun(session: scw.Session): scw.Plan|nil, scw.Error|nil
 ---@return integer|nil code, scw.Error|nil
 function deploy.run(context, words, make_plan)
@@ -215,10 +215,33 @@ function deploy.run(context, words, make_plan)
   err = problem
   if not workspace then return nil, err end
   local session
-  session, err = workspace:session()
+  session, err = workspace:session(words.bare)
   if not session then return nil, err end
   code, err = carry_out(context, session, words, make_plan)
   return code, err
+end
+
+local PENDING = 2
+
+--- Plans and shows the plan.
+---@param context scw.Context
+---@param words { bare?: boolean }
+---@param make_plan fun(session: scw.Session): scw.Plan|nil, scw.Error|nil
+---@return integer|nil code, scw.Error|nil
+function deploy.show(context, words, make_plan)
+  local workspace <close>, err = require("scw.cli.workspace").open(context)
+  if not workspace then return nil, err end
+  local session, plan
+  session, err = workspace:session(words.bare)
+  if not session then return nil, err end
+  plan, err = make_plan(session)
+  if not plan then return nil, err end
+  if context.console.json then
+    context.console:data(plan_view.public(plan), { indent = 2 })
+  else
+    context.console:print(plan_view.lines(plan, context.console.style))
+  end
+  return context.options.exit_code and plan_view.changes(plan) and PENDING or 0
 end
 
 return deploy

@@ -56,6 +56,7 @@ options.json = { name = "--json", doc = "Write JSON for programs instead of text
 options.no_color = { name = "--no-color", doc = "No colours (also: the environment variable NO_COLOR)." }
 options.help = { name = "--help", doc = "Show this help." }
 
+options.exit_code = { name = "--exit-code", doc = "Exit with 2 when changes are pending." }
 options.yes = { name = "--yes", doc = "Go on without asking." }
 options.target = { name = "--target", value = "ADDRESS", repeats = true, doc = "Only this resource or module and what it needs." }
 options.exclude = { name = "--exclude", value = "ADDRESS", repeats = true, doc = "Leave out this resource or module and what needs it." }

@@ -136,12 +136,13 @@ function workspace.open(context)
 end
 
 --- The evaluated stack.
+---@param bare? boolean only what it says about itself, without its resources
 ---@return table|nil, scw.Error|nil
-function methods:stack()
+function methods:stack(bare)
   if not self.loaded then
-    local config = {}
+    local config, dsl = {}, require "scw.dsl"
     for _, assignment in ipairs(self.options.set or {}) do config[assignment.name] = assignment.value end
-    local loaded, err = require("scw.dsl").load(self.options.stack, {
+    local loaded, err = (bare and dsl.declaration or dsl.load)(self.options.stack, {
       environment = self.environment, config = config, config_file = self.options.config_file,
     })
     if not loaded then return nil, err end
@@ -187,9 +188,10 @@ local function described(event)
 end
 
 --- What plans and applies this stack.
+---@param bare? boolean its resources are not needed
 ---@return scw.Session|nil, scw.Error|nil
-function methods:session()
-  local stack, err = self:stack()
+function methods:session(bare)
+  local stack, err = self:stack(bare)
   if not stack then return nil, err end
   self.console:note(require("scw.ui.stack").remarks(stack, self.console.error_style))
   local given, made = self.options, nil
@@ -203,7 +205,8 @@ function methods:session()
     options = {
       keep = given.keep, lock_wait = not given.no_wait and (given.lock_wait or LOCK_WAIT) or nil,
       old_key_file = given.old_key_file, old_key_manager = given.old_key_manager, unsealed = given.unsealed,
-      target = given.target, exclude = given.exclude, replace = given.replace, refresh = not given.no_refresh, parallel = given.parallel,
+      target = given.target, exclude = given.exclude, replace = given.replace, lose_data = given.lose_data,
+      refresh = not given.no_refresh, parallel = given.parallel,
     },
     on_message = function(line) self.console:note(line) end,
   })

@@ -8,13 +8,6 @@ local value = require "scw.ui.value"
 
 local history_view = {}
 
-local SHORT = 8 -- characters of an id or a commit that people need
-
---- An id as people need it.
----@param id string
----@return string
-function history_view.short(id) return #id > SHORT and id:sub(1, SHORT) or id end
-
 --- "+3 ~1", or "2 changed".
 local function changed(record)
   local parts = {}
@@ -30,9 +23,10 @@ local function changed(record)
   return table.concat(parts, ", ")
 end
 
-local function commit(record)
-  if not record.commit then return "-" end
-  return history_view.short(record.commit) .. (record.dirty and "+" or "")
+--- What was called, what it went back to, and the CI run.
+local function command(record)
+  local target = record.back_to and " to " .. style.short(record.back_to) or ""
+  return record.command .. target .. (record.run and " (" .. record.run .. ")" or "")
 end
 
 ---@param records scw.state.Deployment[] the latest first
@@ -43,8 +37,8 @@ function history_view.lines(records, look)
   local rows = { text.history.columns }
   for i, record in ipairs(records) do
     rows[i + 1] = {
-      history_view.short(record.id), record.started, record.result, changed(record), commit(record),
-      ("%s@%s"):format(record.who, record.host), record.command .. (record.run and " (" .. record.run .. ")" or ""),
+      style.short(record.id), record.started, record.result, changed(record), style.commit(record) or "-",
+      ("%s@%s"):format(record.who, record.host), command(record),
     }
     for j, cell in ipairs(rows[i + 1]) do rows[i + 1][j] = style.clean(cell) end
   end
@@ -58,8 +52,8 @@ end
 local function public_record(record)
   return {
     id = record.id, serial = record.serial, previous = record.previous, lineage = record.lineage, who = record.who, host = record.host,
-    command = record.command, run = record.run, commit = record.commit, dirty = record.dirty or false, started = record.started,
-    ended = record.ended, result = record.result, planned = record.planned, counts = record.counts or {},
+    command = record.command, run = record.run, back_to = record.back_to, commit = record.commit, dirty = record.dirty or false,
+    started = record.started, ended = record.ended, result = record.result, planned = record.planned, counts = record.counts or {},
   }
 end
 
@@ -83,7 +77,7 @@ end
 ---@param look scw.Style
 ---@return string[]
 function history_view.difference(comparison, look)
-  local from, to = history_view.short(comparison.from.name), history_view.short(comparison.to.name)
+  local from, to = style.short(comparison.from.name), style.short(comparison.to.name)
   local difference, parts = comparison.difference, {}
   if #difference.steps == 0 and #difference.outputs == 0 then return { text.history.same(from, to) } end
   local lines = plan_view.body({ stack = comparison.stack, steps = difference.steps, outputs = difference.outputs }, look)

@@ -234,17 +234,27 @@ function plan_view.body(plan, look)
   return view.lines
 end
 
+--- Which deployment a rollback goes back to.
+function View:back_to(record)
+  local shown = text.rollback.back_to(style.short(record.id), record.started, record.who .. "@" .. record.host, style.commit(record))
+  for _, line in ipairs(style.wrap(style.clean(shown), self.style.columns)) do self:add(line) end
+  self:add("")
+end
+
 --- The plan for people, summary last.
 ---@param plan table
 ---@param look scw.Style
 ---@return string[] lines
 function plan_view.lines(plan, look)
-  local changes = plan_view.changes(plan)
-  local view = setmetatable({ style = look, lines = changes and plan_view.body(plan, look) or {} }, View)
+  local changes, back_to = plan_view.changes(plan), plan.back_to
+  local view = setmetatable({ style = look, lines = {} }, View)
+  if back_to then view:back_to(back_to) end
+  for _, line in ipairs(changes and plan_view.body(plan, look) or {}) do view:add(line) end
   view:warnings(plan.warnings)
   view:left_out(plan)
   if not changes then
-    view:add(text.plan.nothing(plan_view.counts(plan).none))
+    local unchanged = plan_view.counts(plan).none
+    view:add(back_to and text.rollback.nothing(unchanged) or text.plan.nothing(unchanged))
     return view.lines
   end
   for _, line in ipairs(style.wrap(plan_view.summary(plan), look.columns)) do view:add(look:paint("bold", line)) end
@@ -307,11 +317,15 @@ function plan_view.public(plan)
     if not output.secret then outputs[i].old, outputs[i].new = value.public(output.old), value.public(output.new) end
   end
   table.sort(outputs, function(left, right) return left.name < right.name end)
+  local back = plan.back_to
   for i, warning in ipairs(plan.warnings or {}) do warnings[i] = type(warning) == "table" and warning.message or tostring(warning) end
   return {
     format = 1, stack = plan.stack, environment = plan.environment, lineage = plan.lineage, serial = plan.serial,
     changes = plan_view.changes(plan), steps = core.array(steps), outputs = core.array(outputs), warnings = core.array(warnings),
     summary = plan_view.counts(plan), left_out = core.array(left_out(plan)),
+    back_to = back and {
+      deployment = back.id, serial = back.serial, started = back.started, who = back.who, host = back.host, commit = back.commit,
+    },
   }
 end
 

@@ -146,4 +146,16 @@ function style.count(count, noun, plural)
   return ("%d %s"):format(count, count == 1 and noun or plural or noun .. "s")
 end
 
+local SHORT = 8 -- characters of an id or a commit that people need
+
+--- An id as people need it.
+---@param id string
+---@return string
+function style.short(id) return #id > SHORT and id:sub(1, SHORT) or id end
+
+--- The commit of a deployment: with a + when the work tree had changes beside it.
+---@param record scw.state.Deployment
+---@return string|nil
+function style.commit(record) return record.commit and style.short(record.commit) .. (record.dirty and "+" or "") or nil end
+
 return style

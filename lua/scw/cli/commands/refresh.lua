@@ -2,7 +2,7 @@ local options = require "scw.cli.options"
 
 return {
   name = "refresh",
-  group = "Deploy", order = 5,
+  group = "Deploy", order = 6,
   summary = "Bring the state up to date with what Scaleway has.",
   description = "Lists what exists and records what differs. Nothing at Scaleway changes; plan then shows what apply would put right.",
   arguments = { options.stack_argument },

@@ -4,7 +4,7 @@ local text = require "scw.text"
 
 return {
   name = "unlock",
-  group = "Deploy", order = 6,
+  group = "Deploy", order = 7,
   summary = "Free the state from the lock of a run that died.",
   description = "Whoever finds a state locked is told by whom, and the lock's id. A run that died on this machine needs no unlock: the "
     .. "next one takes over; one that died elsewhere is taken over from when its lease has ended. When the holder still works, its next "
