@@ -8,13 +8,14 @@ local address = { name = "ADDRESS", doc = "The resource, such as db/rdb_instance
 
 --- Opens the stack that the command line names and hands its session to `act`.
 ---@param act fun(context: scw.Context, session: scw.Session): integer|nil, scw.Error|nil
+---@param bare? boolean its resources are not needed: looking back works while they cannot be evaluated
 ---@return fun(context: scw.Context): integer|nil, scw.Error|nil
-local function with_session(act)
+local function with_session(act, bare)
   return function(context)
     local workspace <close>, err = require("scw.cli.workspace").open(context)
     if not workspace then return nil, err end
     local session
-    session, err = workspace:session()
+    session, err = workspace:session(bare)
     if not session then return nil, err end
     return act(context, session)
   end
@@ -27,7 +28,7 @@ local function with_state(show)
     local state, name = require("scw.engine.past").document(session, context.options.at)
     if not state then return nil, name end
     return show(context, state, name)
-  end)
+  end, true)
 end
 
 --- The result for programs, or the sentence for people.
@@ -246,7 +247,7 @@ return {
       arguments = { options.stack_argument },
       options = options.stack,
       examples = { { "scwlua state history stacks/staging.lua", "the latest deployment first" } },
-      run = with_session(history),
+      run = with_session(history, true),
     },
     diff = {
       name = "state diff",
@@ -261,7 +262,7 @@ return {
         { "scwlua state diff stacks/staging.lua 3f2a9c1d", "what changed since that deployment" },
         { "scwlua state diff stacks/staging.lua 3f2a9c1d 77b0e6a2", "what changed from one to the other" },
       },
-      run = with_session(diff),
+      run = with_session(diff, true),
     },
     pull = {
       name = "state pull",
