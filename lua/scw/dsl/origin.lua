@@ -144,8 +144,9 @@ function origin.restore(packed, known)
     local operand = origin.restore(packed.operand, known)
     return operand and operand[packed.index]
   end
-  local parts = {}
-  for index, part in ipairs(packed.join or packed.operands) do
+  local parts, given = {}, packed.join or packed.operands
+  if type(given) ~= "table" or packed.operator and not operators[packed.operator] then return nil end
+  for index, part in ipairs(given) do
     parts[index] = origin.restore(part, known)
     if parts[index] == nil then return nil end
   end

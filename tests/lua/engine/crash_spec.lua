@@ -1,43 +1,7 @@
 local cloud = require "tests.lua.engine.cloud"
-local json = require "scw.json"
+local moments = require "tests.lua.engine.moments"
 
--- A crash leaves the state and the cloud as they were at one moment. Every moment of an apply is taken, a new run starts from
--- it, and nothing may be lost, doubled or left over.
-
-local function copy(value)
-  if type(value) ~= "table" then return value end
-  local result = json.like(value)
-  for key, part in next, value do result[key] = copy(part) end
-  return result
-end
-
---- Applies and collects what a crash would leave before and after every write of the state and every call.
-local function moments(world, stack)
-  local taken = {}
-  local function take(what)
-    taken[#taken + 1] = { what = what, backend = world.backend:copy(), objects = copy(world.cloud.objects), next_id = world.cloud.next_id }
-  end
-  world.backend.on_put = function(key) take("before the write of " .. key) end
-  world.cloud.before = function(verb, address) take(("before %s of %s"):format(verb, address or "?")) end
-  local opened = world:session(stack)
-  local made = assert(opened:plan())
-  local first = #taken
-  local result = assert(opened:apply(made))
-  assert(#result.failures == 0, cloud.failures(result))
-  take("at the end")
-  world.backend.on_put, world.cloud.before = function() end, function() end
-  return taken, first
-end
-
---- The world that a crash at this moment leaves, its lock removed.
-local function after_crash(moment)
-  local world = cloud.world()
-  world.backend, world.cloud.objects, world.cloud.next_id = moment.backend, moment.objects, moment.next_id
-  local lock = require "scw.state.lock"
-  local facts = lock.read(world.backend, "test.state")
-  if facts and facts.state == "held" then assert(lock.remove(world.backend, "test.state", facts.id)) end
-  return world
-end
+-- Every moment of an apply is taken, a new run starts from it, and nothing may be lost, doubled or left over.
 
 local function names(world)
   local list = {}
@@ -50,11 +14,11 @@ local function check_every_moment(prepare, before, stack, wanted)
   local world = cloud.world()
   if before then assert.equal("", cloud.failures(world:apply(before()))) end
   if prepare then prepare(world) end
-  local taken = moments(world, stack())
+  local taken = moments.of(world, function() return (world:apply(stack())) end)
   assert.is_true(#taken > 8)
   for index, moment in ipairs(taken) do
     local where = ("moment %d of %d, %s"):format(index, #taken, moment.what)
-    local fresh = after_crash(moment)
+    local fresh = moments.after_crash(moment)
     local result = fresh:apply(stack())
     assert.equal("", cloud.failures(result), where)
     assert.same(wanted, names(fresh), where)

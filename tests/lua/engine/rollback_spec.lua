@@ -1,5 +1,6 @@
 local cloud = require "tests.lua.engine.cloud"
 local core = require "core"
+local moments = require "tests.lua.engine.moments"
 local reference = require "scw.dsl.reference"
 
 --- A stack by what differs between two deployments.
@@ -15,6 +16,8 @@ local function stack(facts)
     })
     for _, name in ipairs(facts.more or {}) do declare("net", name, { name = name }) end
     output("address", "http://" .. web.ip)
+    output("certificate", web.certificate)
+    if facts.password then output("password", facts.password) end
   end)
 end
 
@@ -41,9 +44,11 @@ local function warned(plan)
   return table.concat(lines, "\n")
 end
 
---- The old source finds nothing to do, the new one what it found before.
+--- The old source finds nothing to do.
 local function assert_back(world, old)
-  assert.same({}, cloud.actions(world:plan(old)))
+  local plan = world:plan(old)
+  assert.same({}, cloud.actions(plan))
+  for _, output in ipairs(plan.outputs) do assert.same({ output.name, "none" }, { output.name, output.action }) end
 end
 
 describe("rollback", function()
@@ -144,6 +149,39 @@ describe("rollback", function()
     assert_back(world, old)
   end)
 
+  it("plans again towards the same deployment when somebody else was faster", function()
+    local _, old = deploy { size = 1 }
+    deploy { size = 2 }
+    local session = world:session(cloud.stack(function() end), { lock_wait = 0 }, "rollback")
+    local plan = assert(session:rollback_plan())
+    assert.equal(ids[1], plan.back_to.id)
+    deploy { size = 3, more = { "later" } }
+    local turn <close>, outdated = session:turn(plan)
+    assert.is_true(turn ~= nil and outdated)
+    plan = assert(session:rollback_plan())
+    assert.same({ ids[1], { "delete net.later", "update net.main" } }, { plan.back_to.id, cloud.actions(plan) })
+    assert.same({}, assert(session:apply(plan)).failures)
+    assert_back(world, old)
+  end)
+
+  it("ends where it should from every moment at which a deployment, or a rollback, was killed", function()
+    local _, old = deploy { size = 1, kind = "a", disk = true, more = { "gone" } }
+    local new = stack { size = 4, kind = "b", image = "web:2", disk = true, more = { "begun" } }
+    local function check(taken)
+      assert.is_true(#taken > 8)
+      for index, moment in ipairs(taken) do
+        local where = ("moment %d of %d, %s"):format(index, #taken, moment.what)
+        local fresh = moments.after_crash(moment)
+        assert.equal("", cloud.failures((fresh:rollback({}, ids[1]))), where)
+        assert_back(fresh, old)
+        assert.equal(4, fresh.cloud:size(), where)
+        assert.same({}, fresh:state().intents, where)
+      end
+    end
+    check(moments.of(world, function() return (world:apply(new)) end))
+    check(moments.of(world, function() return (world:rollback()) end))
+  end)
+
   it("repairs what the failed deployment left unfinished", function()
     local _, old = deploy { size = 1 }
     world.cloud.fail = function(verb, type) return verb == "ready" and type == "net" and { kind = "failed", message = "broken" } or nil end
@@ -166,6 +204,7 @@ describe("rollback", function()
       local web = declare("server", "web", { name = "web", network = net, image = "web:1 " .. net.cidr })
       declare("net", "b", { name = "b" }, { aliases = { "net.a" } })
       output("address", "http://" .. web.ip)
+      output("certificate", web.certificate)
     end))
     local _, plan = world:rollback()
     assert.same({ "update net.a" }, cloud.actions(plan))

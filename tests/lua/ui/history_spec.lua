@@ -28,6 +28,12 @@ describe("the history as people read it", function()
     assert.matches("done    2 changed  %-       ann@desk  scwlua refresh$", history_view.lines({ made }, plain)[2])
   end)
 
+  it("says what a rollback went back to", function()
+    local made = record({ command = "scwlua rollback", back_to = "77b0e6a2-0000-4000-8000-000000000000" })
+    assert.matches("scwlua rollback to 77b0e6a2$", history_view.lines({ made }, plain)[2])
+    assert.are.equal(made.back_to, history_view.public({ made }).deployments[1].back_to)
+  end)
+
   it("cannot steer the terminal", function()
     assert.is_nil(history_view.lines({ record({ who = "ann\27[2J" }) }, plain)[2]:find("\27", 1, true))
   end)
