@@ -125,6 +125,12 @@ local function refuse(context, entry, message, hint)
   })
 end
 
+--- How to go back without this resource: as it is now with all that needs it, or, when there is none now, without what needs it.
+local function way_around(entry)
+  local is_there = entry.record and entry.step.action ~= "create"
+  return (is_there and "leave it as it is with --leave %s" or "leave it out with --exclude %s"):format(entry.address)
+end
+
 local function never_ready(record) return record.status == "creating" or record.status == "tainted" end
 
 --- Is the value that this resource stands for made when it is made?
@@ -155,14 +161,13 @@ end
 
 local function check_loss(self, context, entry)
   local step, present, lost = entry.step, entry.record, loss_of(entry)
-  local way_around = ("leave it out with --exclude %s"):format(entry.address)
   if lost and not self.gaps.confirmed[entry.address] then
-    refuse(context, entry, lost, ("confirm it with --lose-data %s, or %s"):format(entry.address, way_around))
+    refuse(context, entry, lost, ("confirm it with --lose-data %s, or %s"):format(entry.address, way_around(entry)))
   elseif lost and step.action ~= "delete" then -- a deletion has its warning
     context.warnings[#context.warnings + 1] = warning(entry, lost)
   end
   if step.action == "replace" and present.options and present.options.protect and not entry.node.options.protect then
-    refuse(context, entry, ("it is protected, but would have to be replaced: %s"):format(step.reason), way_around)
+    refuse(context, entry, ("it is protected, but would have to be replaced: %s"):format(step.reason), way_around(entry))
   end
 end
 
@@ -190,7 +195,7 @@ local function check_secrets(self, context, entry)
   end
   for _, pointer in ipairs(sorted(missing)) do
     refuse(context, entry, ("%s, but its secret %s is not known any more"):format(missing[pointer], shown(pointer)),
-      ("apply a source that gives it, or leave it out with --exclude %s"):format(entry.address))
+      "apply a source that gives it, or " .. way_around(entry))
   end
 end
 
@@ -217,7 +222,7 @@ local function check_opaque(self, context, entry)
       local value = other and known.attribute(other, { table.unpack(attribute, 2) }, context.fingerprints)
       if other and (value == unknown or not equal.plain(value, then_of(self, attribute))) then
         refuse(context, entry, ("%s was computed by the stack from %s.%s, which is not what it was then"):format(shown(pointer),
-          attribute[1], table.concat(attribute, ".", 2)), ("apply its source, or leave it out with --exclude %s"):format(entry.address))
+          attribute[1], table.concat(attribute, ".", 2)), "apply its source, or " .. way_around(entry))
         break
       end
     end

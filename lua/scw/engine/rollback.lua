@@ -10,12 +10,13 @@ local json = require "scw.json"
 local model = require "scw.state.model"
 local origin = require "scw.dsl.origin"
 local reference = require "scw.dsl.reference"
+local selection = require "scw.engine.selection"
 local suggest = require "scw.suggest"
 
 local rollback = {}
 
 ---@class scw.Rollback
----@field past scw.state.Document
+---@field past scw.state.Document what is wished for: of then, but for what stays as it is now
 ---@field now scw.state.Document
 ---@field catalogue { get: fun(name: string): scw.schema.Type|nil }
 ---@field confirmed table<string, boolean> addresses whose data may be lost
@@ -170,35 +171,60 @@ local function outputs_of(self)
   return outputs
 end
 
---- Every address whose data may be lost has to be one of now or then.
-local function check_confirmed(self, addresses)
-  local problems = {}
-  for _, address in ipairs(addresses) do
-    self.confirmed[address] = true
-    if not self.past.resources[address] and not self.now.resources[address] then
-      local names = {}
-      for name in next, self.past.resources do names[#names + 1] = name end
-      for name in next, self.now.resources do names[#names + 1] = name end
+--- Calls `found(address)` for what an option names, of now or then: an address, or a module. Problems for what it does not find.
+local function each_named(past, now, named, option, problems, found)
+  for _, word in ipairs(named or {}) do
+    local names, any = {}, false
+    for _, resources in ipairs({ past.resources, now.resources }) do
+      for address in next, resources do
+        names[#names + 1] = address
+        if selection.matches(address, word) then
+          found(address)
+          any = true
+        end
+      end
+    end
+    if not any then
       problems[#problems + 1] = errors.new({
-        code = "INFRA_004", kind = "not_found", message = ("--lose-data %s: there is no such resource, now or then"):format(address),
-        hint = suggest.hint(address, names),
+        code = "INFRA_004", kind = "not_found", message = ("%s %s: there is no such resource, now or then"):format(option, word),
+        hint = suggest.hint(word, names),
       })
     end
   end
-  return #problems == 0, #problems > 0 and errors.several(problems) or nil
 end
 
+--- The state of then, but for what is to stay as it is now.
+local function with_kept(past, now, kept)
+  local composed, resources = {}, {}
+  for name, value in next, past do composed[name] = value end
+  for address, record in next, past.resources do resources[address] = record end
+  for address in next, kept do resources[address] = now.resources[address] end
+  composed.resources = resources
+  return composed
+end
+
+---@class scw.RollbackFacts
+---@field stack scw.dsl.Stack
+---@field back scw.Back
+---@field now scw.state.Document
+---@field catalogue { get: fun(name: string): scw.schema.Type|nil }
+---@field leave? string[] addresses and modules that stay as they are now
+---@field lose_data? string[] those whose data may be lost
+
 --- What a deployment wanted, as a stack.
----@param facts { stack: scw.dsl.Stack, back: scw.Back, now: scw.state.Document, catalogue: table, lose_data?: string[] }
+---@param facts scw.RollbackFacts
 ---@return scw.dsl.Stack|nil wanted the stack with the declarations and outputs of then
 ---@return scw.Rollback|scw.Error gaps what these declarations cannot say
 function rollback.wanted(facts)
+  local past, now, problems = facts.back.document, facts.now, {}
+  local confirmed, kept = {}, {}
+  each_named(past, now, facts.lose_data, "--lose-data", problems, function(address) confirmed[address] = true end)
+  each_named(past, now, facts.leave, "--leave", problems, function(address) kept[address] = true end)
+  if #problems > 0 then return nil, errors.several(problems) end
   local self = setmetatable({
-    past = facts.back.document, now = facts.now, catalogue = facts.catalogue, confirmed = {}, kept = {}, closed = {}, opaque = {},
+    past = with_kept(past, now, kept), now = now, catalogue = facts.catalogue, confirmed = confirmed, kept = {}, closed = {}, opaque = {},
     built = {},
   }, metatable)
-  local ok, err = check_confirmed(self, facts.lose_data or {})
-  if not ok then return nil, err end
   self.readers = find_readers(self)
   local moved, declarations = find_moved(self.past, self.now), {}
   for index, record in ipairs(model.sorted(self.past)) do declarations[index] = declaration_of(self, record, moved) end

@@ -8,21 +8,21 @@ local selection = {}
 ---@param address string
 ---@param named string
 ---@return boolean
-local function matches(address, named)
+function selection.matches(address, named)
   return address == named or address:sub(1, #named + 1) == named .. "/"
 end
 
 local function find(steps, named)
   local found = {}
   for _, step in ipairs(steps) do
-    if matches(step.address, named) then found[#found + 1] = step.address end
+    if selection.matches(step.address, named) then found[#found + 1] = step.address end
   end
   return found
 end
 
 local function is_declared(addresses, named)
   for _, address in ipairs(addresses) do
-    if matches(address, named) then return true end
+    if selection.matches(address, named) then return true end
   end
   return false
 end

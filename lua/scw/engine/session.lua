@@ -38,7 +38,8 @@ local LOOKUP_ROUNDS = 100
 ---@field target? string[] addresses or modules
 ---@field exclude? string[]
 ---@field replace? string[] addresses
----@field lose_data? string[] addresses whose data a rollback may lose
+---@field leave? string[] addresses that a rollback leaves as they are
+---@field lose_data? string[] addresses whose data it may lose
 ---@field refresh? boolean false: trust the state
 ---@field parallel? integer steps at once
 ---@field keep? "primary"|"replica" which version of the state counts when the two went separate ways
@@ -312,7 +313,8 @@ function methods:rollback_plan(to)
   if not self.back then return nil, err end
   self.declared = self.declared or self.stack
   wanted, gaps = rollback.wanted({
-    stack = self.declared, back = self.back, now = now, catalogue = self.catalogue, lose_data = self.options.lose_data,
+    stack = self.declared, back = self.back, now = now, catalogue = self.catalogue, leave = self.options.leave,
+    lose_data = self.options.lose_data,
   })
   if not wanted then return nil, gaps end
   self.stack, self.set = wanted, nil

@@ -310,7 +310,7 @@ describe("rollback", function()
       local message, err = refused(world, {}, ids[1])
       assert.equal("server.web: it would have to be made anew, but its secret password is not known any more\n"
         .. "server.web: it would have to be made anew, but its secret secrets.A/B is not known any more", message)
-      assert.matches("%-%-exclude server%.web", err.problems[1].hint)
+      assert.equal("apply a source that gives it, or leave it out with --exclude server.web", err.problems[1].hint)
       local _, plan = world:rollback({ exclude = { "server.web" } }, ids[1])
       assert.same({}, cloud.actions(plan))
     end)
@@ -339,7 +339,7 @@ describe("rollback", function()
       local calls = #world.cloud.calls
       local message, err = refused(world)
       assert.equal("disk.data: it holds data, and did not exist then: it would be deleted", message)
-      assert.equal("confirm it with --lose-data disk.data, or leave it out with --exclude disk.data", err.hint)
+      assert.equal("confirm it with --lose-data disk.data, or leave it as it is with --leave disk.data", err.hint)
       for index = calls + 1, #world.cloud.calls do
         local verb = world.cloud.calls[index].verb
         assert.is_true(verb == "read" or verb == "list")
@@ -358,6 +358,30 @@ describe("rollback", function()
       assert.same({ "replace disk.data", "update net.main" }, cloud.actions(plan))
       assert.matches("disk%.data: it holds data that a replacement loses", warned(plan))
       assert_back(world, old)
+    end)
+
+    it("leaves what is to be kept as it is, and what needs it goes back", function()
+      local function volume(facts)
+        return cloud.stack(function(declare)
+          local disk = declare("disk", "data", { name = "d", format = facts.format })
+          declare("version", "v", { name = "v", disk = disk, text = facts.text })
+          declare("server", "web", { name = "web", image = facts.image .. " on " .. disk.id })
+          if facts.more then declare("disk", "more", { name = "more" }) end
+        end)
+      end
+      world:apply(volume { format = "ext4", text = "a", image = "web:1" })
+      world:apply(volume { format = "xfs", text = "a", image = "web:2", more = true }, { replace = { "disk.data" } })
+      local _, excluded = world:rollback({ exclude = { "disk.data", "disk.more" } })
+      assert.same({}, cloud.actions(excluded)) -- all that needs it stays behind
+      local result, plan = world:rollback({ leave = { "disk.data", "disk.more" } }, world:state().deployments[1].id)
+      assert.equal("", cloud.failures(result))
+      assert.same({ "update server.web" }, cloud.actions(plan))
+      local disk = world:state().resources["disk.data"]
+      assert.equal("xfs", disk.inputs.format)
+      assert.equal("web:1 on " .. disk.id, server(world).fields.image)
+      assert.same({}, cloud.actions(world:plan(volume { format = "xfs", text = "a", image = "web:1", more = true })))
+      local message = refused(world, { leave = { "disk.x" } }, world:state().deployments[1].id)
+      assert.equal("--leave disk.x: there is no such resource, now or then", message)
     end)
 
     it("refuses to make it anew, empty, unless that is confirmed", function()
