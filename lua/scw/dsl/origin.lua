@@ -120,16 +120,6 @@ function origin.of(value, seal, is_secret)
   return found
 end
 
-local operators = {
-  ["+"] = function(a, b) return a + b end,
-  ["-"] = function(a, b) if b == nil then return -a end return a - b end,
-  ["*"] = function(a, b) return a * b end,
-  ["/"] = function(a, b) return a / b end,
-  ["%"] = function(a, b) return a % b end,
-  ["//"] = function(a, b) return a // b end,
-  ["^"] = function(a, b) return a ^ b end,
-}
-
 --- The references that an origin stands for.
 ---@param packed any
 ---@param known { attribute: (fun(address: string, path: (string|integer)[]): any), outside: fun(fingerprint: string): any } make
@@ -145,12 +135,12 @@ function origin.restore(packed, known)
     return operand and operand[packed.index]
   end
   local parts, given = {}, packed.join or packed.operands
-  if type(given) ~= "table" or packed.operator and not operators[packed.operator] then return nil end
+  if type(given) ~= "table" or packed.operator and not resolution.operators[packed.operator] then return nil end
   for index, part in ipairs(given) do
     parts[index] = origin.restore(part, known)
     if parts[index] == nil then return nil end
   end
-  if packed.operator then return operators[packed.operator](parts[1], parts[2]) end
+  if packed.operator then return resolution.operators[packed.operator](parts[1], parts[2]) end
   local text = parts[#parts]
   for index = #parts - 1, 1, -1 do text = parts[index] .. text end
   return text

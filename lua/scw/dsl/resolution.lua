@@ -15,6 +15,7 @@ local ARRAY = debug.getmetatable(core.array {}) -- marks an empty table as a lis
 --- For words about references; it requires this file.
 local function reference() return require "scw.dsl.reference" end
 
+--- What the operators of references do; on references they make expressions.
 local compute = {
   [".."] = function(a, b) return a .. b end,
   ["+"] = function(a, b) return a + b end,
@@ -25,6 +26,7 @@ local compute = {
   ["//"] = function(a, b) return a // b end,
   ["^"] = function(a, b) return a ^ b end,
 }
+resolution.operators = compute
 
 -- Resolution ------------------------------------------------------------------------------------------------------------
 
