@@ -82,9 +82,11 @@ end
 ---@param address string
 ---@param value any
 ---@param origins table<string, table>|nil
----@param first string what the pointers of these origins begin with
-local function declared(self, address, value, origins, first)
-  local kept, closed, opaque = self.kept[address], self.closed[address], self.opaque[address]
+---@param first? string what the pointers of these origins begin with
+---@param keep? fun(mark: string): table what stands for a secret of which only the mark is known
+local function declared(self, address, value, origins, first, keep)
+  local kept, closed, opaque = {}, {}, {}
+  self.kept[address], self.closed[address], self.opaque[address] = kept, closed, opaque
   local function visit(part, pointer)
     local packed = origins and origins[pointer]
     if packed then
@@ -102,14 +104,14 @@ local function declared(self, address, value, origins, first)
     local mark = deferred.fingerprint(part)
     if mark then
       kept[pointer], closed[pointer] = true, true
-      return deferred.kept(mark)
+      return (keep or deferred.kept)(mark)
     end
     if packed and packed.opaque then opaque[pointer] = packed.opaque end
     local copy = json.like(part)
     for key, inner in next, part do copy[key] = visit(inner, pointer .. origin.pointer({ key })) end
     return copy
   end
-  return visit(value, first)
+  return visit(value, first or "")
 end
 
 --- The declared fields of a record of then.
@@ -118,9 +120,8 @@ end
 function methods:fields_of(record)
   local address = record.address
   if not self.built[address] then
-    self.kept[address], self.closed[address], self.opaque[address] = {}, {}, {}
     self.built[address] = {}
-    self.built[address] = declared(self, address, record.inputs, record.origins, "")
+    self.built[address] = declared(self, address, record.inputs, record.origins)
   end
   return self.built[address]
 end
@@ -129,19 +130,26 @@ end
 local function find_moved(past, now)
   local elsewhere, moved = {}, {}
   for _, record in ipairs(model.sorted(now)) do
-    if not past.resources[record.address] then elsewhere[record.type .. "\0" .. record.id] = record.address end
+    if record.id and not past.resources[record.address] then
+      elsewhere[record.type .. "\0" .. record.id] = record.address
+    end
   end
   for _, record in ipairs(model.sorted(past)) do
-    if record.id and not now.resources[record.address] then moved[record.address] = elsewhere[record.type .. "\0" .. record.id] end
+    if record.id and not now.resources[record.address] then
+      moved[record.address] = elsewhere[record.type .. "\0" .. record.id]
+    end
   end
   return moved
 end
+
+--- A value that is only compared is as good as its mark.
+local function bare_mark(mark) return { ["$secret"] = mark } end
 
 local function declaration_of(self, record, moved)
   local address, origins, options, needs = record.address, record.origins or {}, {}, {}
   local fields = self:fields_of(record)
   for name, option in next, record.options or {} do options[name] = option end
-  options.replace_on = declared(self, address, options.replace_on, origins, "replace_on")
+  options.replace_on = declared(self, address .. " replace_on", options.replace_on, origins, "replace_on", bare_mark)
   options.aliases = moved[address] and { moved[address] } or nil
   for _, needed in ipairs(record.dependencies) do
     if self.past.resources[needed] then needs[#needs + 1] = needed end
@@ -161,24 +169,24 @@ end
 local function outputs_of(self)
   local outputs = {}
   for name, output in next, self.past.outputs do
-    local key = "output " .. name
-    self.kept[key], self.closed[key], self.opaque[key] = {}, {}, {}
     outputs[#outputs + 1] = {
-      name = name, value = declared(self, key, output.value, output.origins, ""), secret = output.secret, origins = output.origins,
+      name = name, value = declared(self, "output " .. name, output.value, output.origins), secret = output.secret, origins = output.origins,
     }
   end
   table.sort(outputs, function(a, b) return a.name < b.name end)
   return outputs
 end
 
---- Calls `found(address)` for what an option names, of now or then: an address, or a module. Problems for what it does not find.
-local function each_named(past, now, named, option, problems, found)
+local function is_same(address, named) return address == named end
+
+--- Calls `found(address)` for what an option names, of now or then. Problems for what it does not find.
+local function each_named(past, now, named, option, matches, problems, found)
   for _, word in ipairs(named or {}) do
     local names, any = {}, false
     for _, resources in ipairs({ past.resources, now.resources }) do
       for address in next, resources do
         names[#names + 1] = address
-        if selection.matches(address, word) then
+        if matches(address, word) then
           found(address)
           any = true
         end
@@ -209,7 +217,7 @@ end
 ---@field now scw.state.Document
 ---@field catalogue { get: fun(name: string): scw.schema.Type|nil }
 ---@field leave? string[] addresses and modules that stay as they are now
----@field lose_data? string[] those whose data may be lost
+---@field lose_data? string[] addresses whose data may be lost
 
 --- What a deployment wanted, as a stack.
 ---@param facts scw.RollbackFacts
@@ -218,8 +226,8 @@ end
 function rollback.wanted(facts)
   local past, now, problems = facts.back.document, facts.now, {}
   local confirmed, kept = {}, {}
-  each_named(past, now, facts.lose_data, "--lose-data", problems, function(address) confirmed[address] = true end)
-  each_named(past, now, facts.leave, "--leave", problems, function(address) kept[address] = true end)
+  each_named(past, now, facts.lose_data, "--lose-data", is_same, problems, function(address) confirmed[address] = true end)
+  each_named(past, now, facts.leave, "--leave", selection.matches, problems, function(address) kept[address] = true end)
   if #problems > 0 then return nil, errors.several(problems) end
   local self = setmetatable({
     past = with_kept(past, now, kept), now = now, catalogue = facts.catalogue, confirmed = confirmed, kept = {}, closed = {}, opaque = {},
