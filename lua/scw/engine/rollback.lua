@@ -169,9 +169,8 @@ end
 local function outputs_of(self)
   local outputs = {}
   for name, output in next, self.past.outputs do
-    outputs[#outputs + 1] = {
-      name = name, value = declared(self, "output " .. name, output.value, output.origins), secret = output.secret, origins = output.origins,
-    }
+    local value = declared(self, "output " .. name, output.value, output.origins)
+    outputs[#outputs + 1] = { name = name, value = value, secret = output.secret, origins = output.origins }
   end
   table.sort(outputs, function(a, b) return a.name < b.name end)
   return outputs
