@@ -212,6 +212,26 @@ describe("going back", function()
     done("plan", "--exit-code", "shop.lua")
   end)
 
+  it("repairs a container whose secrets nobody can be sure of, and leaves them", function()
+    deploy()
+    local function container() return emulator:api("GET", REGION .. "/containers?page_size=100").containers[1] end
+    environment.OTHER = "ch4nged"
+    assert(core.file_write(directory .. "/shop.lua", (SHOP:gsub("web:1%.0%.0", "web:fail"))))
+    assert.are.equal(1, run("apply", "--yes", "shop.lua").status)
+    local broken = container()
+    assert.are.equal("error", broken.status)
+    local back = done("rollback", "--yes", "shop.lua").stdout:gsub("%s+", " ")
+    assert.matches("secret_environment_variables.OTHER stays as it is", back)
+    assert.is_nil(back:find("KEY stays", 1, true))
+    local repaired = container()
+    assert.are.same({ "ready", "rg.fr-par.scw.cloud/shop/web:1.0.0" }, { repaired.status, repaired.image })
+    assert.are.same(broken.secret_environment_variables, repaired.secret_environment_variables)
+    assert(core.file_write(directory .. "/shop.lua", SHOP)) -- whoever knows the secret sends it: it might be another
+    assert.matches("OTHER: %(secret, changed%)", done("apply", "--yes", "shop.lua").stdout)
+    assert.are_not.equal(broken.secret_environment_variables.OTHER, container().secret_environment_variables.OTHER)
+    done("plan", "--exit-code", "shop.lua")
+  end)
+
   it("needs neither the source nor its secrets, as long as something reads them back", function()
     deploy()
     local app = emulator:api("GET", REGION .. "/containers?page_size=100").containers[1]
