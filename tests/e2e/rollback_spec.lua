@@ -79,9 +79,18 @@ for _, name in ipairs({ "staging", "production" }) do
       return found
     end
 
+    --- What the servers are set to, by name.
+    local function settings()
+      local found = {}
+      for _, instance in ipairs(emulator:api("GET", "/rdb/v1/regions/fr-par/instances").instances) do
+        found[instance.name] = instance.settings
+      end
+      return found
+    end
+
     it("is healthy again within two minutes, as it was, and nothing of its source is needed", function()
       done("apply", "--yes", stack)
-      local healthy = containers()
+      local healthy, set = containers(), settings()
       assert.are.equal("ready", healthy.documentation.status)
       assert.are_not.equal("documentation:fail-2", healthy.documentation.image)
 
@@ -104,6 +113,7 @@ for _, name in ipairs({ "staging", "production" }) do
       local took = (core.clock() - began) / 1000 * SPEED
       assert.matches("^Back to deployment %x+ of .-container%.main.-\nDone: %d+ updated", back.stdout)
       assert.are.same(healthy, containers())
+      assert.are.same(set, settings())
       assert.is_true(took < LIMIT_S, ("took %.0f s of the emulator's time"):format(took))
 
       assert(core.file_write(directory .. "/" .. stack, source))
@@ -130,6 +140,23 @@ for _, name in ipairs({ "staging", "production" }) do
       assert.are.equal("ready", containers().streamlit.status)
       assert(core.file_write(directory .. "/" .. stack, source))
       done("plan", "--exit-code", stack)
+    end)
+
+    it("gets no empty database unasked", function()
+      for _, instance in ipairs(emulator:api("GET", "/rdb/v1/regions/fr-par/instances").instances) do
+        emulator:api("DELETE", "/rdb/v1/regions/fr-par/instances/" .. instance.id)
+      end
+      await(function() return next(settings()) == nil end)
+      local before = containers()
+      local id = json.decode(done("state", "history", "--json", stack).stdout).deployments[1].id
+      local result = run("rollback", "--yes", "--to", id, stack)
+      assert.are.equal(1, result.status, result.stdout)
+      local said = result.stderr:gsub("%s+", " ")
+      for _, type in ipairs({ "rdb_instance", "rdb_database" }) do
+        local refused = ("evalap/database/%s.main: it held data that does not come back: it would be made anew, empty"):format(type)
+        assert.is_truthy(said:find(refused, 1, true), said)
+      end
+      assert.are.same({ before, {} }, { containers(), settings() })
     end)
   end)
 end

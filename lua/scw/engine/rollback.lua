@@ -114,6 +114,15 @@ local function declared(self, address, value, origins, first, keep)
   return visit(value, first or "")
 end
 
+--- What the service decided then, where something else is asked for now, is wished for as it was.
+local function add_decided(self, record, fields)
+  local type, now = self.catalogue.get(record.type), self.now.resources[record.address]
+  for _, name in ipairs(type and now and now.type == record.type and type.order or {}) do
+    local decides = type.fields[name].computed and fields[name] == nil and now.inputs[name] ~= nil
+    if decides then fields[name] = record.outputs[name] end
+  end
+end
+
 --- The declared fields of a record of then.
 ---@param record scw.state.Record
 ---@return table
@@ -122,6 +131,7 @@ function methods:fields_of(record)
   if not self.built[address] then
     self.built[address] = {}
     self.built[address] = declared(self, address, record.inputs, record.origins)
+    add_decided(self, record, self.built[address])
   end
   return self.built[address]
 end

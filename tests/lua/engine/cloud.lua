@@ -16,7 +16,7 @@ types.net = schema.type {
   api = { path = "/net/{region}/nets", list = { field = "nets" } },
   fields = {
     name = schema.str { required = true }, size = schema.int { default = 1 }, kind = schema.str { replace = true },
-    tags = schema.set { of = "string", default = {} },
+    tags = schema.set { of = "string", default = {} }, mtu = schema.int { computed = true },
   },
   outputs = { cidr = schema.str {}, revision = schema.int { follows = { "size" } } },
   identity = { "name" },

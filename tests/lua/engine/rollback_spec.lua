@@ -449,6 +449,19 @@ describe("rollback", function()
     end)
   end)
 
+  it("puts back what the service had decided", function()
+    local function sized(mtu, size)
+      return cloud.stack(function(declare) declare("net", "main", { name = "n", mtu = mtu, size = size }) end)
+    end
+    world:apply(sized(nil, 1))
+    world.cloud.objects["net-1"].fields.mtu = 1500
+    world:apply(sized(nil, 2))
+    world:apply(sized(9000, 2))
+    world:rollback()
+    assert.equal(1500, world.cloud.objects["net-1"].fields.mtu)
+    assert_back(world, sized(nil, 2))
+  end)
+
   it("leaves what only grows, and what cannot be switched off, as it is, and says so", function()
     local _, old = deploy { disk = true, space = 1, mirrored = false }
     deploy { disk = true, space = 5, mirrored = true, image = "web:2" }
