@@ -53,6 +53,8 @@ describe("the declaration of a stack", function()
     assert.matches("variable STAGE is not set", refused(stack 'name = "a", environment = scw.env "STAGE",'))
     local sealed = 'name = "a", state = scw.file { path = "x", passphrase = scw.secret_env "KEY" },'
     assert.matches("variable KEY is not set", refused(stack(sealed)))
+    local replica = 'name = "a", state = scw.s3 { bucket = "b", key = "k", replica = { bucket = scw.env "OTHER", region = "nl-ams" } },'
+    assert.matches("variable OTHER is not set", refused(stack(replica)))
     assert.matches("needs `bucket`", refused(stack 'name = "a", state = scw.s3 { key = "k" },'))
     assert.matches("`state` says where", refused(stack 'name = "a", state = "here",'))
     assert.matches("unexpected symbol", refused 'local x = = 1\nreturn require("scw").stack { name = "a", build = function() end }')
