@@ -13,6 +13,7 @@ local GUARD_PAUSE_MS = 5
 ---@field delete fun(self, key: string): boolean|nil, table|nil
 ---@field list fun(self, prefix: string): string[]|nil, table|nil
 ---@field prepare fun(self): boolean|nil, table|nil
+---@field sweep? fun(self, name: string) removes what is left of preparations that were not finished
 ---@field now fun(self): number the time in seconds since 1970, by the clock that all users of this backend share
 ---@field describe fun(self, key?: string): string
 

@@ -139,12 +139,24 @@ local function try_conditions(self, key)
   return nil, errors.wrap(err, "cannot write to the bucket of the state")
 end
 
---- Tries the conditions that everything here rests on, and leaves nothing behind.
+local function probe_prefix(name) return name .. ".probe-" end
+
+--- Tries the conditions that everything here rests on, and leaves nothing behind. Twice when it fails: `sweep` may have been in the way.
 local function probe(self, name)
-  local key = ("%s.probe-%s"):format(name, core.uuid())
-  local ok, err = try_conditions(self, key)
-  self.storage:delete(self.bucket, key)
+  local ok, err
+  for _ = 1, 2 do
+    local key = probe_prefix(name) .. core.uuid()
+    ok, err = try_conditions(self, key)
+    self.storage:delete(self.bucket, key)
+    if ok or err.kind ~= "condition" and err.kind ~= "not_found" then break end
+  end
   return ok, err
+end
+
+--- Removes what is left of runs that died while they probed. For who holds the lock of a state that has no snapshot yet.
+---@param name string of the state
+function methods:sweep(name)
+  for _, key in ipairs(self:list(probe_prefix(name)) or {}) do self.storage:delete(self.bucket, key) end
 end
 
 --- Makes a missing bucket and tries whether it honours conditions. Called before the first write of a state.

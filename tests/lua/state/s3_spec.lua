@@ -111,6 +111,22 @@ describe("state objects in a bucket", function()
     end
   end)
 
+  it("are swept of the trials of runs that died, which disturbs no other trial", function()
+    assert(backend():prepare("x"))
+    local made = backend()
+    assert(made:put("swept.probe-left", "one"))
+    assert(made:put("swept.state", "another"))
+    made:sweep("swept")
+    assert.same({ "swept.state" }, made:list("swept"))
+    for disturbed = 1, 4 do
+      local trial = s3.new({ bucket = "states", storage = faulty(function(calls, put, ...)
+        if calls == disturbed then made:sweep("swept") end
+        return put(...)
+      end) })
+      assert(trial:prepare("swept"))
+    end
+  end)
+
   it("are refused by a service that ignores conditions", function()
     assert(backend():prepare("x"))
     local made = s3.new({ bucket = "states", storage = faulty(function(_, put, bucket, key, bytes) return put(bucket, key, bytes) end) })
