@@ -327,11 +327,12 @@ end
 -- Writing ---------------------------------------------------------------------------------------------------------------
 
 ---@param self scw.Session
+---@param wait? number seconds
 ---@return scw.Turn|nil, scw.Error|nil
-local function take_turn(self)
+local function take_turn(self, wait)
   return turn.take({
     store = self.store, state = self.stack.state, environment = self.environment, command = self.command, host = self.host,
-    wait = self.options.lock_wait, on_message = self.on_message,
+    wait = wait, on_message = self.on_message,
   })
 end
 
@@ -340,7 +341,7 @@ end
 ---@return scw.Turn|nil turn
 ---@return scw.Error|boolean|nil outdated the error; or whether the state changed since the plan was made: plan again
 function methods:turn(made)
-  local taken, err = take_turn(self)
+  local taken, err = take_turn(self, self.options.lock_wait)
   if not taken then return nil, err end
   self.taken = taken
   return taken, taken.position ~= made.position
@@ -349,7 +350,7 @@ end
 --- Calls `fn` with the lock held, the state as it was when `position` was taken, and its log open.
 local function with_lock(self, position, fn)
   if self.taken and not self.taken:is_closed() then return self.taken:write(position, self.store, fn) end
-  local own <close>, err = take_turn(self)
+  local own <close>, err = take_turn(self, self.options.lock_wait)
   if not own then return nil, err end
   return own:write(position, self.store, fn)
 end
@@ -410,6 +411,32 @@ end
 function methods:apply(made, on_event)
   self.on_event = on_event or function() end
   return with_lock(self, made.position, function(current, held) return carry_out(self, made, current, held) end)
+end
+
+--- Is there a lock, or a log that no snapshot contains, of a run that died? What somebody works on now is not.
+local function has_remains(self)
+  if self.store.fresh then return false end
+  local abandoned, err = locks.is_abandoned(self.backend, self.name)
+  if abandoned == nil then return nil, err end
+  return abandoned or self.store.segments > 0 or self.store.lagging ~= nil
+end
+
+local function put_away(self, made)
+  local remains, err = has_remains(self)
+  if not remains then return remains, err end
+  local taken <close>, failure = take_turn(self)
+  if not taken then return failure.kind == "locked" or nil, failure end
+  if taken.position ~= made.position then return true end
+  self.taken = taken
+  return self:apply(made)
+end
+
+--- Instead of `apply` when there is nothing to change: a run that died may have left its lock and its log. What stands in the way of
+--- putting them away is said; nothing depends on it.
+---@param made scw.Plan
+function methods:put_away(made)
+  local done, err = put_away(self, made)
+  if done == nil then self.on_message(("what a run left that died is still there: %s"):format(err.message)) end
 end
 
 --- Starts nothing new; calls in flight may end. For the first interrupt.
@@ -473,7 +500,7 @@ end
 function methods:refresh()
   local result, err = refresh_once(self)
   if result or not err.stale then return result, err end
-  local taken <close>, failure = take_turn(self) -- somebody else wrote meanwhile: look again, in turn
+  local taken <close>, failure = take_turn(self, self.options.lock_wait) -- somebody else wrote meanwhile: look again, in turn
   if not taken then return nil, failure end
   self.taken = taken
   return refresh_once(self)

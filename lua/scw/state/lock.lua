@@ -375,6 +375,19 @@ function lock.find(backend, name, id)
   return facts, etag
 end
 
+--- Is there a lock whose holder died, or did not renew it in time?
+---@param backend scw.state.Backend
+---@param name string
+---@return boolean|nil, scw.Error|nil
+function lock.is_abandoned(backend, name)
+  local present, etag = lock.read(backend, name)
+  if not present and etag then return nil, etag end
+  if not present or present.state == "released" then return false end
+  local free, _, dead = is_free({ backend = backend }, present, { name = core.host().name })
+  if dead then dead:drop(true) end
+  return free
+end
+
 --- Frees the lock of somebody else, named by its id.
 ---@param backend scw.state.Backend
 ---@param name string

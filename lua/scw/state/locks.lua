@@ -136,6 +136,18 @@ local function on_sides(backend, fn)
   return nil, failure or backend:silence()
 end
 
+--- Is there a lock whose holder died, or did not renew it in time? On either side of a mirror.
+---@param backend scw.state.Backend
+---@param name string of the state
+---@return boolean|nil, scw.Error|nil
+function locks.is_abandoned(backend, name)
+  for _, one in ipairs(backend.sides or { backend }) do
+    local abandoned, err = lock.is_abandoned(one, name)
+    if abandoned or (abandoned == nil and not one.out) then return abandoned, err end
+  end
+  return false
+end
+
 --- The lock that somebody holds, when it is the one with this id.
 ---@param backend scw.state.Backend
 ---@param name string of the state

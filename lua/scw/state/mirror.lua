@@ -212,6 +212,14 @@ function methods:prepare(name)
   return true
 end
 
+--- Removes what is left of preparations that were not finished.
+---@param name string of the state
+function methods:sweep(name)
+  for _, one in ipairs(self.sides) do
+    if not one.out and one.backend.sweep then one.backend:sweep(name) end
+  end
+end
+
 function methods:now() return self.leader:now() end
 function methods:describe(key) return self.leader:describe(key) end
 

@@ -146,8 +146,7 @@ function replica.load(self, view_of)
   else
     for one, view in next, views do etags[one] = view.etag end
   end
-  self.document, self.fresh, self.last, self.snapshot_bytes, self.ignored =
-    leading.document, leading.fresh, leading.last, leading.snapshot_bytes, leading.ignored
+  for _, name in ipairs({ "document", "fresh", "last", "snapshot_bytes", "ignored", "segments" }) do self[name] = leading[name] end
   self.etag = leading.etag and mirror:know(self.name, etags)
   if leading.opened then self.codec.key:adopt(leading.opened) end -- the two may have different seals
   remark(self)

@@ -27,6 +27,7 @@ local FOLD_BYTES = 8 * 1024 * 1024
 ---@field lagging? scw.state.Store the side of a mirror that lacks something
 ---@field lineage? string once it is known: a state of another one is never taken for this one
 ---@field opened? scw.state.Opened the envelope of its snapshot
+---@field segments integer how many there were when it was read: a run is under way, or died
 local methods = {}
 local metatable = { __index = methods }
 
@@ -45,7 +46,7 @@ local metatable = { __index = methods }
 function store.new(facts)
   return setmetatable({
     backend = facts.backend, codec = facts.codec, name = facts.name, stack = facts.stack, environment = facts.environment,
-    on_saved = facts.on_saved, keep = facts.keep, lineage = facts.lineage, writer = trail.NOBODY, ignored = {},
+    on_saved = facts.on_saved, keep = facts.keep, lineage = facts.lineage, writer = trail.NOBODY, ignored = {}, segments = 0,
     check = function() return true end, snapshot_bytes = 0, folded_entries = 0, folded_bytes = 0,
   }, metatable)
 end
@@ -152,6 +153,7 @@ local function load_once(self)
   if not last or last == "again" then return last, err end
   self.document, self.fresh, self.etag, self.last, self.snapshot_bytes = document, false, etag, last, #bytes
   self.lineage, self.opened = document.lineage, opened
+  self.segments = #numbers
   return true
 end
 

@@ -136,6 +136,36 @@ describe("a session", function()
     assert.equal("released", assert(lock.read(world.backend, "test.state")).state)
   end)
 
+  it("puts away what a run left that died when all was done, unless somebody works on the state", function()
+    local world, name = cloud.world(), "test.state"
+    local held, segment
+    world.backend.on_put = function(key)
+      if key == name .. ".lock" then held = world.backend.objects[key] end -- before its release, at last
+      if key == name then segment = world.backend.objects[name .. ".log/0000000001"] end
+    end
+    world:apply(stack())
+    world.backend.on_put = function() end
+    world.backend.objects[name .. ".lock"], world.backend.objects[name .. ".log/0000000001"] = held, segment
+    assert.equal("held", assert(lock.read(world.backend, name)).state)
+    local serial = world:state().serial
+
+    local function put_away()
+      local opened = world:session(stack())
+      local made = assert(opened:plan())
+      assert.same({}, cloud.actions(made))
+      opened:put_away(made)
+    end
+    put_away()
+    assert.equal(serial, world:state().serial) -- its lease has not ended: it may be at work
+    world.backend.time = core.now() + lock.LEASE + 10
+    put_away()
+    assert.same({}, world.backend:list(name .. ".log/"))
+    assert.equal("released", assert(lock.read(world.backend, name)).state)
+    assert.equal(serial + 1, world:state().serial)
+    put_away()
+    assert.equal(serial + 1, world:state().serial) -- there is nothing left to put away
+  end)
+
   it("refuses a lease that is none", function()
     local world = cloud.world()
     local opened = world:session(stack())
