@@ -3,6 +3,7 @@ local core = require "core"
 local deferred = require "scw.schema.deferred"
 local equal = require "scw.schema.equal"
 local fingerprint = require "scw.engine.fingerprint"
+local model = require "scw.state.model"
 local origin = require "scw.dsl.origin"
 local unknown = require "scw.unknown"
 
@@ -83,7 +84,7 @@ function record.of(entry, status, fingerprints)
   return {
     address = entry.address, type = entry.type.name, id = entry.id ~= unknown and entry.id or nil, place = entry.place,
     inputs = entry.inputs, outputs = {}, dependencies = core.array({ table.unpack(node.dependencies or node.needs) }), status = status,
-    schema = 1, options = entry.options, source = node.source, origins = node.origins or nil,
+    schema = model.SCHEMA, options = entry.options, source = node.source, origins = node.origins or nil,
   }
 end
 

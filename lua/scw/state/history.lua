@@ -3,6 +3,7 @@
 --- Two objects a deployment, `NAME.history/SERIAL-ID.snapshot` and `.record`, written once and never changed. The record comes second and
 --- goes first: where it is, the snapshot is. Keys sort by serial, so that old ones are found without reading any.
 local errors = require "scw.errors"
+local form = require "scw.state.form"
 local model = require "scw.state.model"
 local parallel = require "scw.parallel"
 
@@ -94,7 +95,12 @@ local function read(store, place, kind, ending)
     if failure.kind == "not_found" then return false end
     return nil, errors.wrap(failure, "cannot read the history of the state")
   end
-  return store.codec:decode(bytes, identity(kind, place))
+  local document, err = store.codec:decode(bytes, identity(kind, place))
+  if not document then
+    err.details = err.details or {}
+    table.insert(err.details, "object: " .. store.backend:describe(place.key .. ending))
+  end
+  return document, err
 end
 
 local function damaged(place)
@@ -111,7 +117,7 @@ end
 ---@return scw.Error|nil
 function history.record(store, place)
   local record, failure = read(store, place, "deployment", ".record")
-  if record and (record.id ~= place.id or record.serial ~= place.serial) then return damaged(place) end
+  if record and (form.deployment(record) or record.id ~= place.id or record.serial ~= place.serial) then return damaged(place) end
   return record, failure
 end
 

@@ -7,6 +7,7 @@
 local claim = require "scw.state.claim"
 local core = require "core"
 local errors = require "scw.errors"
+local form = require "scw.state.form"
 local json = require "scw.json"
 local queue = require "scw.state.queue"
 local witness = require "scw.state.witness"
@@ -53,9 +54,11 @@ function lock.read(backend, name)
     return nil, errors.wrap(etag, "cannot read the lock of the state")
   end
   local facts = json.decode(bytes)
-  if type(facts) ~= "table" or type(facts.id) ~= "string" or (facts.state ~= "held" and facts.state ~= "released") then
+  local wrong = form.lock(facts)
+  if wrong then
     return nil, errors.new({
       code = "INFRA_011", kind = "invalid", message = "the lock of the state is damaged: " .. backend:describe(lock.key(name)),
+      details = wrong ~= "" and { ("it has no valid '%s'"):format(wrong) } or nil,
       hint = "make sure that nobody deploys, then remove that object",
     })
   end

@@ -1,13 +1,15 @@
 --- The state of one stack as a document, and what each entry of its log does to it. Pure.
 local core = require "core"
 local errors = require "scw.errors"
+local form = require "scw.state.form"
 local json = require "scw.json"
-local trail = require "scw.state.trail"
 
 local model = {}
 
 --- Version of the document this program writes. Older ones are migrated, newer ones refused.
 model.VERSION = 1
+--- Version of the fields of resources that this program records.
+model.SCHEMA = 1
 
 local DEPLOYMENTS_KEPT = 50
 
@@ -94,38 +96,11 @@ local function invalid(message, hint)
   return nil, errors.new({ code = "INFRA_011", kind = "invalid", message = message, hint = hint })
 end
 
-local SHAPE = {
-  lineage = "string", serial = "integer", stack = "string", fingerprint_key = "string", folded = "integer",
-  resources = "table", outputs = "table", intents = "table", deployments = "table",
-}
-
-local RECORD_SHAPE = { type = "string", place = "table", inputs = "table", outputs = "table", dependencies = "table", status = "string" }
-
-local function kind_of(value)
-  return math.type(value) == "integer" and "integer" or type(value)
-end
-
 local function sorted_names(map)
   local names = {}
   for name in next, map do names[#names + 1] = name end
   table.sort(names)
   return names
-end
-
-local function misshapen(value, shape)
-  for _, name in ipairs(sorted_names(shape)) do
-    if kind_of(value[name]) ~= shape[name] then return name end
-  end
-  return nil
-end
-
-local function check_records(records, what)
-  for address, record in next, records do
-    if type(address) ~= "string" or type(record) ~= "table" then return what .. " is not a table by address" end
-    local wrong = misshapen(record, RECORD_SHAPE)
-    if wrong then return ("%s: %s has no valid %s"):format(what, address, wrong) end
-  end
-  return nil
 end
 
 --- Migrations by the version they start from; each returns the document one version on.
@@ -147,13 +122,17 @@ function model.unpack(packed)
     if not migrate then return invalid(("the state has format %d, which cannot be read any more"):format(packed.version)) end
     packed = migrate(packed)
   end
-  local wrong = misshapen(packed, SHAPE)
-  if wrong then return invalid(("the state has no valid '%s'"):format(wrong)) end
-  local problem = check_records(packed.resources, "resources") or check_records(packed.intents, "intents")
-  if problem then return invalid("the state is damaged: " .. problem) end
-  packed.fence = math.tointeger(packed.fence) or 0
+  local wrong = form.document(packed)
+  if wrong then return invalid(("the state is damaged: it has no valid '%s'"):format(wrong)) end
+  for _, address in ipairs(sorted_names(packed.resources)) do
+    local version = packed.resources[address].schema
+    if version and version > model.SCHEMA then
+      return invalid(("%s was recorded with version %d of its fields, this program knows up to %d"):format(address, version, model.SCHEMA),
+        "a newer version of the program wrote it: use that one")
+    end
+  end
+  packed.fence = packed.fence or 0
   packed.trail = packed.trail or core.array({}) -- older states have none
-  if not trail.is_valid(packed.trail) then return invalid("the state has no valid 'trail'") end
   by_key(packed.resources, restore)
   by_key(packed.intents, restore)
   return packed
@@ -214,7 +193,7 @@ end
 function operations.remove(document, entry)
   local record = document.resources[entry.address]
   if record and record.deposed then
-    local heir = record.deposed[#record.deposed]
+    local heir = copy_of(record.deposed[#record.deposed])
     heir.deposed = #record.deposed > 1 and { table.unpack(record.deposed, 1, #record.deposed - 1) } or nil
     heir.status, heir.reason = "tainted", "its replacement is gone"
     document.resources[entry.address] = heir
@@ -275,6 +254,8 @@ function model.apply(document, entry)
     return invalid(("the log holds an entry this program does not know: %s"):format(tostring(type(entry) == "table" and entry.op)),
       "a newer version of the program wrote it: use that one")
   end
+  local wrong = form.entries[entry.op](entry)
+  if wrong then return invalid(("the log is damaged: an entry '%s' has no valid '%s'"):format(entry.op, wrong)) end
   if not operation(document, entry) then
     return invalid(("the log does not fit the snapshot: %s of %s"):format(entry.op, tostring(entry.address or entry.from)))
   end

@@ -6,6 +6,7 @@
 local claim = require "scw.state.claim"
 local core = require "core"
 local errors = require "scw.errors"
+local form = require "scw.state.form"
 local json = require "scw.json"
 local witness = require "scw.state.witness"
 
@@ -74,9 +75,7 @@ local function is_alive(self, number)
     return nil, errors.wrap(etag, "cannot read the queue of the state")
   end
   local facts = json.decode(bytes)
-  if type(facts) ~= "table" or type(facts.id) ~= "string" or type(facts.expires) ~= "number" then
-    facts = { state = "gone", expires = 0, id = "" } -- nobody can wait in an object like this
-  end
+  if form.place(facts) then facts = { state = "gone", expires = 0, id = "" } end -- nobody can wait in an object like this
   local expired = claim.expired(self.backend, facts)
   if facts.state == "gone" then
     if expired then bury(self, number, etag, facts) end -- its deletion was lost

@@ -4,6 +4,7 @@
 --- replace the one that was read.
 local core = require "core"
 local errors = require "scw.errors"
+local form = require "scw.state.form"
 local log = require "scw.state.log"
 local model = require "scw.state.model"
 local parallel = require "scw.parallel"
@@ -66,15 +67,26 @@ local function damaged(message, hint)
   return errors.new({ code = "INFRA_011", kind = "invalid", message = message, hint = hint })
 end
 
+--- Says which object it is that cannot be used.
+---@param self scw.state.Store
+local function about(self, key, err)
+  err.details = err.details or {}
+  table.insert(err.details, "object: " .. self.backend:describe(key))
+  return nil, err
+end
+
 ---@param self scw.state.Store
 local function read_segment(self, number, lineage)
   local bytes, failure = self.backend:get(log.key(self.name, number))
   if not bytes then return nil, failure end
   local segment, err = self.codec:decode(bytes, { kind = "segment", number = number, lineage = lineage })
-  if not segment then return nil, err end
-  if segment.lineage ~= lineage or segment.number ~= number or type(segment.entries) ~= "table" then
-    return nil, damaged(("log segment %d belongs to another state"):format(number))
+  local wrong = segment and form.segment(segment)
+  if wrong then
+    err = damaged(("log segment %d of the state is damaged: it has no valid '%s'"):format(number, wrong))
+  elseif segment and (segment.lineage ~= lineage or segment.number ~= number) then
+    err = damaged(("log segment %d belongs to another state"):format(number))
   end
+  if err then return about(self, log.key(self.name, number), err) end
   return segment
 end
 
@@ -96,15 +108,15 @@ local function replay(self, document, numbers)
   end
   self.ignored = {}
   for index, segment in ipairs(all) do
-    local fence = math.tointeger(segment.fence) or 0
+    local fence = segment.fence or 0
     if fence < document.fence then
       self.ignored[#self.ignored + 1] = wanted[index]
     else
       document.fence = fence
-      document.trail = trail.extend(document.trail, tostring(segment.writer or trail.NOBODY), segment.number)
+      document.trail = trail.extend(document.trail, segment.writer or trail.NOBODY, segment.number)
       for _, entry in ipairs(segment.entries) do
         local ok, err = model.apply(document, entry)
-        if not ok then return nil, err end
+        if not ok then return about(self, log.key(self.name, wanted[index]), err) end
       end
     end
   end
@@ -130,14 +142,19 @@ local function load_once(self)
       return nil, damaged(("%s is missing, but its log is there"):format(self.backend:describe(self.name)),
         "restore it from a backup; without it the log cannot be read")
     end
+    local kept, refused = self.backend:list(self.name .. ".history/")
+    if not kept then return nil, errors.wrap(refused, "cannot read the state at " .. self.backend:describe(self.name)) end
+    if #kept > 0 then
+      return nil, damaged(("%s is missing, but its history is there"):format(self.backend:describe(self.name)),
+        "restore it from a backup; or remove its history too: then the stack begins anew, and nothing it made is known any more")
+    end
     self.document, self.fresh, self.etag, self.last = model.new(self.stack, self.environment), true, nil, 0
     return true
   end
   local packed, err, opened = self.codec:decode(bytes, { kind = "snapshot" })
-  if not packed then return nil, err end
   local document
-  document, err = model.unpack(packed)
-  if not document then return nil, err end
+  if packed then document, err = model.unpack(packed) end
+  if not document then return about(self, self.name, err) end
   if document.stack ~= self.stack then
     return nil, errors.new({
       code = "INFRA_011", kind = "invalid", message = ("%s is the state of the stack '%s', not of '%s'"):format(

@@ -62,17 +62,4 @@ function trail.compare(document, other)
   return forth and "ahead" or back and "behind" or "diverged"
 end
 
---- Is this the shape of a trail?
----@param value any
----@return boolean
-function trail.is_valid(value)
-  if type(value) ~= "table" then return false end
-  for index, span in next, value do
-    if math.type(index) ~= "integer" or type(span) ~= "table" or type(span.writer) ~= "string" or math.type(span.number) ~= "integer" then
-      return false
-    end
-  end
-  return true
-end
-
 return trail

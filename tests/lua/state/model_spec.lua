@@ -33,8 +33,9 @@ describe("the state document", function()
     assert.is_nil(document.resources["net.a"].at)
     apply(document, { op = "patch", address = "net.a", fields = { status = "ready", outputs = { x = 1 } } })
     assert.same({ x = 1 }, document.resources["net.a"].outputs)
-    apply(document, { op = "patch", address = "net.a", fields = { outputs = json.null } })
-    assert.is_nil(document.resources["net.a"].outputs)
+    apply(document, { op = "patch", address = "net.a", fields = { reason = "slow" } })
+    apply(document, { op = "patch", address = "net.a", fields = { reason = json.null } })
+    assert.is_nil(document.resources["net.a"].reason)
   end)
 
   it("keeps what a replacement leaves behind until it is gone", function()
@@ -90,9 +91,33 @@ describe("the state document", function()
       assert.match(name, broken(function(packed) packed[name] = 1.5 end).message)
     end
     local damage = broken(function(packed) packed.resources = { ["net.a"] = { place = {} } } end)
-    assert.equal("the state is damaged: resources: net.a has no valid dependencies", damage.message)
+    assert.equal("the state is damaged: it has no valid 'resources.net.a.dependencies'", damage.message)
+    local ahead = broken(function(packed) packed.resources = { ["net.a"] = record(nil, { schema = 2 }) } end)
+    assert.equal("net.a was recorded with version 2 of its fields, this program knows up to 1", ahead.message)
     assert.equal("INFRA_011", select(2, model.unpack("text")).code)
     assert.equal("INFRA_011", select(2, model.unpack({ version = 0 })).code)
+  end)
+
+  it("migrates older formats forward, one by one", function()
+    finally(function() model.VERSION, model.migrations = 1, {} end)
+    model.VERSION = 3
+    model.migrations[1] = function(packed)
+      packed.version, packed.title, packed.stack = 2, packed.stack, nil
+      return packed
+    end
+    local packed = assert(json.decode(assert(json.encode(model.pack(model.new("shop"))))))
+    packed.version = 1
+    local ok, err = model.unpack(packed)
+    assert.is_nil(ok)
+    assert.equal("the state has format 2, which cannot be read any more", err.message)
+    model.migrations[2] = function(older)
+      older.version, older.stack = 3, older.title .. " (migrated)"
+      return older
+    end
+    packed.version, packed.stack = 1, "shop"
+    local document = assert(model.unpack(packed))
+    assert.equal("shop (migrated)", document.stack)
+    assert.equal(3, document.version)
   end)
 
   it("keeps only the latest deployments", function()
