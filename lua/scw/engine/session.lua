@@ -23,6 +23,7 @@ local past = require "scw.engine.past"
 local patience = require "scw.patience"
 local plan = require "scw.engine.plan"
 local record = require "scw.engine.record"
+local recorded = require "scw.engine.recorded"
 local refresh = require "scw.engine.refresh"
 local rollback = require "scw.engine.rollback"
 local store = require "scw.state.store"
@@ -175,6 +176,17 @@ local function load(self)
   return document
 end
 
+--- The state as it can be planned with.
+---@param self scw.Session
+---@return scw.state.Document|nil, scw.Error|nil
+local function load_checked(self)
+  local document, err = load(self)
+  if not document then return nil, err end
+  local ok
+  ok, err = recorded.check(document, self.catalogue)
+  return ok and document, err
+end
+
 ---@param self scw.Session
 ---@return scw.Desired|nil, scw.Error|nil
 local function prepare(self)
@@ -255,7 +267,7 @@ local function make_plan(self, wish)
   local set, err = prepare(self)
   if not set then return nil, err end
   local document, destroy = wish.document, wish.destroy or false
-  if not document then document, err = load(self) end
+  if not document then document, err = load_checked(self) end
   if not document then return nil, err end
   if needs_client(self, document, set) then
     local client
@@ -455,7 +467,7 @@ local function refresh_once(self)
   local set, err = prepare(self)
   if not set then return nil, err end
   local document
-  document, err = load(self)
+  document, err = load_checked(self)
   if not document then return nil, err end
   if needs_client(self, document, { nodes = {} }) then
     local client

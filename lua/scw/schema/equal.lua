@@ -36,7 +36,9 @@ end
 local function same_set(field, desired, actual)
   if #desired ~= #actual then return false end
   local kind = field.of.kind
-  if (kind == "str" or kind == "ref") and not deferred.contains(desired) then return same_scalars(desired, actual) end
+  if (kind == "str" or kind == "ref") and not deferred.contains(desired) and not deferred.contains(actual) then
+    return same_scalars(desired, actual)
+  end
   local used = {}
   for _, wanted in ipairs(desired) do
     local found
