@@ -1,7 +1,8 @@
 --- What every deployment leaves beside the state: the snapshot it ended with and a record of it, sealed like the state.
 ---
---- Two objects a deployment, `NAME.history/SERIAL-ID.snapshot` and `.record`, written once and never changed. The record comes second and
---- goes first: where it is, the snapshot is. Keys sort by serial, so that old ones are found without reading any.
+--- Two objects a deployment, `NAME.history/SERIAL-ID.record` and `.snapshot`, written once, never changed. The record is written when the
+--- deployment ends; what it left is the state itself then, and becomes a snapshot of its own before the next one replaces that: nothing is
+--- written twice. The record goes first. Keys sort by serial, so that old ones are found without reading any.
 local errors = require "scw.errors"
 local form = require "scw.state.form"
 local model = require "scw.state.model"
@@ -165,37 +166,74 @@ function history.find(store, word)
   })
 end
 
+--- Is this the state that a deployment left?
+local function is_of(document, store, place)
+  local last = document.deployments[#document.deployments]
+  return document.serial == place.serial and document.stack == store.stack and last ~= nil and last.id == place.id
+end
+
+--- The present state as it is saved, without its log; false: there is none.
+local function present(store)
+  local bytes, failure = store.backend:get(store.name)
+  if not bytes then
+    if failure.kind == "not_found" then return false end
+    return nil, errors.wrap(failure, "cannot read the state")
+  end
+  local packed, err = store.codec:decode(bytes, { kind = "snapshot", beside = true }) -- only read: nothing goes on under its seal
+  if not packed then return nil, err end
+  return model.unpack(packed)
+end
+
 --- The state that a deployment left.
 ---@param store scw.state.Store
 ---@param place scw.state.Place
 ---@return scw.state.Document|nil, scw.Error|nil
 function history.document(store, place)
-  local packed, err = read(store, place, "history", ".snapshot")
-  if packed == nil then return nil, err end
-  if not packed then return damaged(place) end
-  local document
-  document, err = model.unpack(packed)
-  if not document then return nil, err end
-  if document.serial ~= place.serial or document.stack ~= store.stack then return damaged(place) end
-  return document
+  for _ = 1, 2 do -- it moves into the history when the next deployment ends, perhaps between the two looks
+    local packed, err = read(store, place, "history", ".snapshot")
+    if packed == nil then return nil, err end
+    local document
+    if packed then
+      document, err = model.unpack(packed)
+    else
+      document, err = present(store)
+    end
+    if document == nil then return nil, err end
+    if document and is_of(document, store, place) then return document end
+    if packed then break end
+  end
+  return damaged(place)
 end
 
---- Keeps the state as it is now, as what this deployment left.
+local function write(store, place, ending, kind, document)
+  local bytes, err = store.codec:encode(document, identity(kind, place))
+  if not bytes then return nil, err end
+  local etag, failure = store.backend:put(place.key .. ending, bytes, { if_none_match = true })
+  if not etag and failure.kind ~= "condition" then return nil, errors.wrap(failure, "cannot keep the history of the state") end
+  return true -- once written, it is never changed
+end
+
+local function place_of(store, record)
+  return { id = record.id, serial = record.serial, key = key_of(store.name, record.serial, record.id) }
+end
+
+--- Keeps the record of this deployment; the state that it left is the present one.
 ---@param store scw.state.Store just folded
 ---@param record scw.state.Deployment
 ---@return boolean|nil, scw.Error|nil
 function history.keep(store, record)
-  local place = { id = record.id, serial = record.serial, key = key_of(store.name, record.serial, record.id) }
-  local function write(ending, kind, document)
-    local bytes, err = store.codec:encode(document, identity(kind, place))
-    if not bytes then return nil, err end
-    local etag, failure = store.backend:put(place.key .. ending, bytes, { if_none_match = true })
-    if not etag then return nil, errors.wrap(failure, "cannot keep the history of the state") end
-    return true
-  end
-  local ok, err = write(".snapshot", "history", model.pack(store.document))
-  if not ok then return nil, err end
-  return write(".record", "deployment", record)
+  return write(store, place_of(store, record), ".record", "deployment", record)
+end
+
+--- Keeps the state that the latest deployment left, which is about to be replaced.
+---@param store scw.state.Store
+---@return boolean|nil, scw.Error|nil
+function history.preserve(store)
+  local document, err = present(store)
+  if document == nil then return nil, err end
+  local last = document and document.deployments[#document.deployments]
+  if not last or last.serial ~= document.serial then return true end -- what a run left that died
+  return write(store, place_of(store, last), ".snapshot", "history", model.pack(document))
 end
 
 --- Puts every object under the seal that is in use now: the same content, where it was.

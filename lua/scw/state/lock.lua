@@ -273,7 +273,7 @@ local function try(request, facts, proof, lease)
     local free, warning, dead = is_free(request, present, { name = facts.host })
     if not free then return nil, nil, present end
     local body = copy_of(facts)
-    body.state, body.renewals, body.fence = "held", 0, (present and math.tointeger(present.fence) or 0) + 1
+    body.state, body.renewals, body.fence = "held", 0, (present and present.fence or 0) + 1
     body.created, body.expires = claim.timestamp(backend:now()), claim.expiry(backend, lease)
     local self = setmetatable({
       backend = backend, name = name, facts = body, lease = lease, witness = proof, warning = warning, changed = core.event(),

@@ -147,7 +147,10 @@ function methods:get(key)
     local one = self:present()[1]
     if not one then return nil, self:silence() end
     local bytes, etag = one:get(key)
-    if bytes then return bytes, self:know(key, { [one] = etag }) end
+    if bytes then
+      local known = self.known[key]
+      return bytes, known and known[one] == etag and known.tag or self:know(key, { [one] = etag })
+    end
     if not one.out then return nil, etag end
   end
 end

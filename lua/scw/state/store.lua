@@ -28,6 +28,7 @@ local FOLD_BYTES = 8 * 1024 * 1024
 ---@field lagging? scw.state.Store the side of a mirror that lacks something
 ---@field lineage? string once it is known: a state of another one is never taken for this one
 ---@field opened? scw.state.Opened the envelope of its snapshot
+---@field on_replace? fun() called once, before the snapshot that was read is replaced
 ---@field segments integer how many there were when it was read: a run is under way, or died
 local methods = {}
 local metatable = { __index = methods }
@@ -255,6 +256,11 @@ local function write_snapshot(self, document)
   if not ours then
     if err.kind ~= "lost" then return nil, err end
     return lost(err, rescue(self, bytes, document.serial))
+  end
+  local on_replace = self.etag and self.on_replace
+  if on_replace then
+    self.on_replace = nil
+    on_replace()
   end
   local etag, failure = self.backend:put(self.name, bytes, self.etag and { if_match = self.etag } or { if_none_match = true })
   if not etag then

@@ -21,11 +21,13 @@ local function deployed(backend, count)
   for number = 1, count do
     made:write({ op = "set", record = { address = "value.a" .. number, type = "value", id = "a" .. number, place = {}, inputs = {},
       outputs = {}, dependencies = core.array({}), status = "ready", schema = 1, options = {} } })
-    assert(made:fold())
     local record = {
-      id = id_of(number), serial = made.document.serial, previous = made.document.serial - 1, lineage = made.document.lineage, who = "ann",
+      id = id_of(number), serial = made.document.serial + 1, previous = made.document.serial, lineage = made.document.lineage, who = "ann",
       host = "here", command = "scwlua apply", started = "s", ended = "e", result = "done", counts = { done = 1 },
     }
+    made:write({ op = "deployment", deployment = record })
+    made.on_replace = function() assert(history.preserve(made)) end
+    assert(made:fold())
     assert(history.keep(made, record))
     records[number] = record
   end
@@ -78,7 +80,7 @@ describe("the history of a state", function()
     assert(history.prune(made, 2))
     assert.same({
       "shop.state.history/0000000005-" .. id_of(4) .. ".record", "shop.state.history/0000000005-" .. id_of(4) .. ".snapshot",
-      "shop.state.history/0000000006-" .. id_of(5) .. ".record", "shop.state.history/0000000006-" .. id_of(5) .. ".snapshot",
+      "shop.state.history/0000000006-" .. id_of(5) .. ".record", -- its snapshot is the state
       "shop.state.history/notes.txt",
     }, backend:list("shop.state.history/"))
     assert(history.prune(made, 0))
@@ -98,7 +100,7 @@ describe("the history of a state", function()
   it("is sealed as what it is: nothing can be exchanged, not even by whoever may write there", function()
     local function fails(change, read)
       local backend = memory.new()
-      deployed(backend, 2)
+      deployed(backend, 4)
       change(backend.objects)
       local reader = open(backend)
       local result, err = read(reader)
@@ -107,9 +109,10 @@ describe("the history of a state", function()
       return err.message
     end
     local first, second = "shop.state.history/0000000002-" .. id_of(1), "shop.state.history/0000000003-" .. id_of(2)
+    local third = "shop.state.history/0000000004-" .. id_of(3)
     local function document(reader) return history.document(reader, assert(history.find(reader, id_of(1)))) end
     local exchanged = "it was changed, or taken from elsewhere"
-    assert.match(exchanged, fails(function(objects) objects[first .. ".snapshot"] = objects[second .. ".snapshot"] end, document))
+    assert.match(exchanged, fails(function(objects) objects[first .. ".snapshot"] = objects[third .. ".snapshot"] end, document))
     assert.match(exchanged, fails(function(objects) objects[first .. ".snapshot"] = objects["shop.state"] end, document))
     assert.match(exchanged, fails(function(objects) objects[first .. ".snapshot"] = objects[first .. ".record"] end, document))
     assert.match(exchanged, fails(function(objects) objects[first .. ".record"] = objects[second .. ".record"] end, history.records))

@@ -72,7 +72,8 @@ describe("a state with a replica", function()
     local function kept(one)
       local all = {}
       for key, object in next, one.inner.objects do
-        if not key:find("%.lock$") and not key:find("%.queue/") then all[key] = object.bytes end
+        local own = key:find("%.history/.*%.snapshot$") -- each side may have moved it there by itself
+        if not key:find("%.lock$") and not key:find("%.queue/") then all[key] = own and true or object.bytes end
       end
       return all
     end
@@ -244,7 +245,7 @@ describe("a state with a replica", function()
     assert.is_nil(done)
     assert.matches("the replica of the state does not answer: a former key still opens it", err.message)
     replica.mode = "up"
-    assert.equal(2, assert(rekey.run(run():session(stack({ "a" })))).resealed)
+    assert.equal(1, assert(rekey.run(run():session(stack({ "a" })))).resealed)
     assert_equal_sides()
     for _, out in ipairs({ primary, replica }) do
       out.mode = "refuses"
@@ -262,8 +263,8 @@ describe("a state with a replica", function()
     local plan, err = run():session(stack({ "a" })):plan()
     assert.is_nil(plan)
     assert.equal("INFRA_011", err.code)
-    assert.same({ "this is the primary of the state" }, { err.details[1] })
-    assert.matches("readable: replica, there/test.state: serial 2", err.details[2])
+    assert.same({ "object: here/test.state", "this is the primary of the state" }, { err.details[1], err.details[2] })
+    assert.matches("readable: replica, there/test.state: serial 2", err.details[3])
     assert.equal("{", primary.inner.objects["test.state"].bytes)
   end)
 
