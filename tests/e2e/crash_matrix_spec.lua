@@ -120,7 +120,7 @@ describe("a run that is killed", function()
     return matrix.world { stack = directory .. "/small.lua", name = "small", bucket = "small-state", key = "small.state", speed = 10000 }
   end
   local function staging()
-    return matrix.world { stack = "stacks/staging.lua", name = "evalap-staging", bucket = "evalap-staging-state",
+    return matrix.world { stack = program.root .. "/stacks/staging.lua", name = "evalap-staging", bucket = "evalap-staging-state",
       key = "staging/scwlua.state" }
   end
 

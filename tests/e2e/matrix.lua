@@ -91,7 +91,8 @@ function World:run(arguments, fatal)
   argv[#argv + 1] = self.stack
   self.seen, self.last, self.fatal = 0, nil, { at = fatal and fatal.at or ENOUGH, phase = fatal and fatal.phase }
   local result = program.run(argv, {
-    environment = self.environment, wrapper = { "/bin/sh", "-c", 'echo $$ > ' .. self.directory .. '/pid; exec "$0" "$@"' },
+    environment = self.environment, directory = self.directory,
+    wrapper = { "/bin/sh", "-c", 'echo $$ > ' .. self.directory .. '/pid; exec "$0" "$@"' },
   })
   local killed = self.fatal.task ~= nil
   if killed then
@@ -150,7 +151,8 @@ function World:untidy()
   local objects, name = self:state_objects(), self.key
   for key in next, objects do
     local rest = key:sub(#name + 1)
-    if rest ~= "" and rest ~= ".lock" and not rest:find("^%.history/") then return "left behind: " .. key end
+    local ours = rest == "" or rest == ".lock" or rest:find("^%.history/") or rest:find("^%.unsaved%-")
+    if not ours then return "left behind: " .. key end
   end
   local lock = json.decode(objects[name .. ".lock"])
   if lock.state ~= "released" then return "the lock is " .. lock.state end

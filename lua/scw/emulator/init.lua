@@ -299,11 +299,13 @@ local function serve_api(self, request)
   return answer_api(self, request, rule)
 end
 
+local FAULT_CODES = { [403] = "AccessDenied", [503] = "SlowDown" }
+
 local function answer_s3(self, request, rule)
   if rule and rule.delay_ms then core.sleep(rule.delay_ms) end
   if rule and rule.drop == "before" then return request:drop() end
   if rule and rule.status then
-    local code = rule.status == 503 and "SlowDown" or "InternalError"
+    local code = FAULT_CODES[rule.status] or "InternalError"
     local headers = { ["content-type"] = "application/xml", ["retry-after"] = rule.retry_after and ("%d"):format(rule.retry_after) }
     return request:respond(rule.status, headers, ("<Error><Code>%s</Code><Message>injected fault</Message></Error>"):format(code))
   end
