@@ -111,6 +111,55 @@ local function with_api(directory)
   emulator:stop()
 end
 
+--- Bytes sent for the state by one apply, counted where they arrive: snapshots, log, history, lock.
+local function written_to_bucket(directory, name, body)
+  local handle <close> = assert(require("scw.emulator").start { host = "127.0.0.1", port = 0, s3_port = 0, speed = "instant" })
+  local bytes, handled, s3 = 0, handle.emulator.s3.handle, handle.emulator.s3
+  function s3.handle(self, request)
+    if request.method == "PUT" and request.path:find("^/bench%-state/") then bytes = bytes + #request.body end
+    return handled(self, request)
+  end
+  local path = ("%s/%s.lua"):format(directory, name)
+  write(path, (HEADER:format(name, ""):gsub("scw%.file {.-}", 'scw.s3 { bucket = "bench-state", key = "state" }')) .. body .. "  end,\n}\n")
+  local ms, mb = once({ "apply", "--yes", path }, {
+    SCW_API_URL = handle.api_url, SCW_S3_ENDPOINT = handle.s3_url, SCW_ACCESS_KEY = handle.access_key, SCW_SECRET_KEY = handle.secret_key,
+    SCW_DEFAULT_PROJECT_ID = handle.project_id, SCW_DEFAULT_ORGANIZATION_ID = handle.organization_id,
+    SCWLUA_STATE_KEY_FILE = directory .. "/state.key", HOME = directory, SCWLUA_TIME_SCALE = "0.001",
+  })
+  local bucket = s3.storage.buckets["bench-state"]
+  return ms, mb, bytes, bucket.objects.state[1].size
+end
+
+--- The same for a state in files: what is put into them is counted on its way.
+local function written_to_files(directory, name, body, environment)
+  local path = stack_file(directory, name, body)
+  local stack = assert(require("scw.dsl").load(path, { environment = environment }))
+  local backend = require("scw.state.file").new(directory)
+  local bytes, put = 0, backend.put
+  function backend.put(self, key, content, condition)
+    bytes = bytes + #content
+    return put(self, key, content, condition)
+  end
+  local session = require("scw.engine.session").open {
+    stack = stack, environment = environment, backend = backend, name = name .. ".state",
+  }
+  local began = core.clock()
+  assert(session:apply(assert(session:plan())))
+  return core.clock() - began, 0, bytes, core.file_stat(("%s/%s.state"):format(directory, name)).size
+end
+
+local function written(directory, environment)
+  local function show(what, ms, mb, bytes, size)
+    report("bytes written, " .. what, ms, mb, "< 3 x the state",
+      ("%.2f MB for a state of %.2f MB: %.2f"):format(bytes / 1e6, size / 1e6, bytes / size))
+  end
+  for _, count in ipairs { 1000, 10000 } do
+    show(("%d values, files"):format(count), written_to_files(directory, "files-" .. count, stacks.flat(count), environment))
+    show(("%d values, bucket"):format(count), written_to_bucket(directory, "bucket-" .. count, stacks.flat(count)))
+    show(("%d secrets, bucket"):format(count), written_to_bucket(directory, "secrets-" .. count, stacks.secrets(count)))
+  end
+end
+
 ---@param arguments string[] none: everything
 ---@return integer exit_code
 function bench.run(arguments)
@@ -127,8 +176,9 @@ function bench.run(arguments)
     end,
     engine = function() engine_only(directory, environment) end,
     api = function() with_api(directory) end,
+    written = function() written(directory, environment) end,
   }
-  local wanted = #arguments > 0 and arguments or { "start", "engine", "api" }
+  local wanted = #arguments > 0 and arguments or { "start", "engine", "api", "written" }
   for _, name in ipairs(wanted) do parts[name]() end
   program.remove(directory)
   return 0
