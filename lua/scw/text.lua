@@ -158,7 +158,7 @@ text.state = {
   relation = function(relation)
     if relation == "same" then return "The state and its replica are the same." end
     if relation == "diverged" then return "The state and its replica went separate ways: decide with --keep primary or --keep replica." end
-    return ("The %s is behind: the next run that writes makes them equal."):format(relation == "ahead" and "replica" or "primary")
+    return ("The %s is behind: the next apply makes them equal."):format(relation == "ahead" and "replica" or "primary")
   end,
   resolved = function(side, serial) return ("The %s counts: both are serial %d now."):format(side, serial) end,
   pushed = function(serial, count) return ("The state is now serial %d with %s."):format(serial, resources(count)) end,

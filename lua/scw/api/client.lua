@@ -20,6 +20,7 @@ local idempotent = { GET = true, HEAD = true, PUT = true, DELETE = true, PATCH =
 ---@field user_agent string
 ---@field on_retry function|nil
 ---@field trace function|nil
+---@field answered? number core.clock() of the latest answer, whatever it said
 local methods = {}
 local metatable = { __index = methods, __name = "scw.Client" }
 
@@ -123,6 +124,7 @@ local function exchange(self, request, call)
       kind = failure and failure.kind, request_id = response and response.headers["x-request-id"] }
   end
   if not response then return nil, nil, api_errors.unanswered(call, failure) end
+  self.answered = core.clock()
   local body, malformed
   local is_json = (response.headers["content-type"] or ""):find("json", 1, true)
   if response.body ~= "" then

@@ -87,6 +87,7 @@ local function exchange(self, request, call)
       kind = failure and failure.kind, request_id = response and response.headers["x-amz-request-id"] }
   end
   if not response then return nil, nil, api_errors.unanswered(call, failure) end
+  client.answered = core.clock()
   local date = dates.seconds(response.headers.date)
   if date then self.told = { date = date, at = core.clock() } end
   if not body then return response, response end

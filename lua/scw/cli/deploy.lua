@@ -179,6 +179,8 @@ local function carry_out(context, session, words, make_plan)
     turn:close()
     if not result and (not err or not err.result) then return nil, err end
   else
+    local whole, problem = session:reconcile()
+    if not whole then return nil, problem end
     session:put_away(plan)
     state = progress.new(plan, began)
     result = { outputs = session:outputs() }

@@ -4,6 +4,7 @@ local core = require "core"
 local errors = require "scw.errors"
 local model = require "scw.state.model"
 local suggest = require "scw.suggest"
+local trail = require "scw.state.trail"
 
 local amend = {}
 
@@ -175,8 +176,11 @@ end
 function amend.resolve(session)
   local document, err = session:state()
   if not document then return nil, err end
-  if not session.store.lagging then
-    return invalid("there is nothing to decide: the state and its replica are the same", "apply as usual")
+  local lagging = session.store.lagging
+  if not lagging or trail.compare(document, lagging.document) ~= "diverged" then
+    return invalid(lagging and ("there is nothing to decide: the %s goes on from the %s"):format(session.backend.leader.role,
+      lagging.backend.role) or "there is nothing to decide: the state and its replica are the same",
+      lagging and "the next apply makes them equal" or "apply as usual")
   end
   return rewrite(session, {}, {})
 end

@@ -247,17 +247,34 @@ end
 --- What a plan says that could not look.
 local BLIND = "the service does not answer: this plan rests on the recorded state alone"
 
---- Looks at what exists. A plan that only shows something gives that up when the state's own bucket is out and the service does not answer
---- either: the recorded state is what it can show then.
-local function look(self, document, set)
-  local function run() return observe.run(tools(self), document, set, place_of(self), self.options.refresh ~= false) end
-  local outage = self.command == "plan" and self.backend.sides and self.backend:outage()
-  if not outage then return run() end
-  local call = patience.begin(run)
-  local results, failure = patience.await(call, core.clock() + outage.patience_ms)
+--- Calls what asks the service. While a side of the state is out it is given up when the service answers nothing either, for as long as
+--- that side was given: a whole region may be away.
+local function ask_service(self, fn)
+  local outage = self.backend.sides and self.backend:outage()
+  if not outage then return fn() end
+  local call, heard = patience.begin(fn), core.clock()
+  local results, failure = patience.await(call, heard + outage.patience_ms)
+  while results == "late" and (self.client and self.client.answered or 0) > heard do
+    heard = self.client.answered
+    results, failure = patience.await(call, heard + outage.patience_ms)
+  end
   if not results then return nil, failure end
-  if results ~= "late" and (results[1] or not outage.is_silence(results[2])) then return table.unpack(results, 1, 3) end
+  if results ~= "late" and (results[1] or not outage.is_silence(results[2])) then return table.unpack(results, 1, results.n) end
   call.task:cancel()
+  return nil, errors.new({
+    code = "INFRA_010", kind = "silent",
+    message = ("the service does not answer, and neither does the %s of the state"):format(outage.role),
+    details = { results ~= "late" and results[2].message or nil },
+    hint = "nothing was changed: run the same command again when it is back. Until then `plan` and `output` show what is recorded",
+  })
+end
+
+--- Looks at what exists. A plan that only shows something goes without that when it has to.
+local function look(self, document, set)
+  local observed, err, adoption = ask_service(self, function()
+    return observe.run(tools(self), document, set, place_of(self), self.options.refresh ~= false)
+  end)
+  if observed or self.command ~= "plan" or err.kind ~= "silent" then return observed, err, adoption end
   self.warnings[#self.warnings + 1] = { message = BLIND }
   return {}, nil, { entries = {}, found = {} }
 end
@@ -367,6 +384,15 @@ local function with_lock(self, position, fn)
   return own:write(position, self.store, fn)
 end
 
+--- Makes the side of the state that is behind, if one is, equal to the other one; for a run that has nothing else to write.
+---@return boolean|nil, scw.Error|nil
+function methods:reconcile()
+  if not self.store.lagging then return true end
+  local own <close>, err = take_turn(self)
+  if own or err.kind == "locked" then return true end -- whoever holds the lock does the same
+  return nil, err
+end
+
 --- The deployment that this run is, for the state and its history.
 ---@param self scw.Session
 ---@param current scw.state.Store
@@ -430,7 +456,7 @@ local function has_remains(self)
   if self.store.fresh then return false end
   local abandoned, err = locks.is_abandoned(self.backend, self.name)
   if abandoned == nil then return nil, err end
-  return abandoned or self.store.segments > 0 or self.store.lagging ~= nil
+  return abandoned or self.store.segments > 0
 end
 
 local function put_away(self, made)
@@ -460,6 +486,7 @@ end
 --- Cancels what is in flight. For the second interrupt.
 function methods:abort()
   self.stopped = true
+  if self.backend and self.backend.sides then self.backend:hurry() end
   if self.walker then self.walker:abort() end
 end
 
@@ -476,12 +503,12 @@ local function refresh_once(self)
   end
   local position = self.store:position()
   local entries
-  entries, err = adopt.settle(tools(self), document)
+  entries, err = ask_service(self, function() return adopt.settle(tools(self), document) end)
   if not entries then return nil, err end
   for _, entry in ipairs(entries) do model.apply(document, entry) end
   local records = model.sorted(document)
   local observed
-  observed, err = refresh.run(tools(self), records)
+  observed, err = ask_service(self, function() return refresh.run(tools(self), records) end)
   if not observed then return nil, err end
   local result = { changes = refresh.drift({ catalogue = self.catalogue }, records, observed), count = #records }
   for _, present in ipairs(records) do
@@ -495,7 +522,10 @@ local function refresh_once(self)
       end
     end
   end
-  if #entries == 0 then return result end
+  if #entries == 0 then
+    local whole, failure = self:reconcile()
+    return whole and result, failure
+  end
   return with_lock(self, position, function(current, held)
     local begun = begin_deployment(self, current, held)
     for _, entry in ipairs(entries) do current:write(entry) end

@@ -32,6 +32,7 @@ local POLL = 2
 ---@field takeover boolean the holder before may still believe that it has it
 ---@field waited boolean others went first
 ---@field warning? string what became of a former holder
+---@field ended? string id of the former holder, when it is certain that its run ended
 ---@field lost? scw.Error
 ---@field on_lost fun(err: scw.Error)
 local methods = {}
@@ -180,14 +181,15 @@ end
 function methods:raise(fence) return renew(self, fence) end
 
 --- Gives the lock back. Twice is fine.
+---@param left? boolean another lock of this run could not be given back: the witness stays for whoever finds that one
 ---@return boolean|nil released, scw.Error|nil
-function methods:release()
+function methods:release(left)
   if self.done then return true end
   self.done = true
   while self.renewing do self.changed:wait() end
   self.keeper:cancel()
   if self.lost then -- that was told already
-    if self.witness then self.witness:drop() end
+    if self.witness then self.witness:drop(left) end
     return true
   end
   local ok, failure, present
@@ -196,7 +198,7 @@ function methods:release()
     if ok or failure.kind ~= "cancelled" then break end
   end
   local settled = ok or failure.kind == "condition"
-  if self.witness then self.witness:drop(not settled) end
+  if self.witness then self.witness:drop(left or not settled) end
   if ok or (present and present.state == "released" and present.id == self.facts.id and not present.removed) then
     return true
   end
@@ -246,6 +248,7 @@ end
 ---@field environment table<string, string>
 ---@field host? { name: string, user: string, pid: integer } who asks; this process by default
 ---@field claim? scw.state.Claim of a lock that this run holds elsewhere: this one says the same
+---@field ended? string id of a holder whose run ended, as such a lock told
 ---@field lease? number seconds
 ---@field wait? number seconds to wait for others; without: not at all
 ---@field on_wait? fun(facts: { holder?: scw.state.Claim, place: integer }) when something changed while we wait
@@ -256,6 +259,7 @@ end
 local function is_free(request, present, host)
   if not present or present.state == "released" then return true end
   local dead = witness.of_dead(present, host)
+  if present.id == request.ended then return true, nil, dead end
   if dead then return true, "took over the lock of a run that died: " .. claim.describe(present), dead end
   if claim.expired(request.backend, present) then
     return true, ("took over the lock of a run that did not renew it: %s"):format(claim.describe(present))
@@ -275,10 +279,11 @@ local function try(request, facts, proof, lease)
     local body = copy_of(facts)
     body.state, body.renewals, body.fence = "held", 0, (present and present.fence or 0) + 1
     body.created, body.expires = claim.timestamp(backend:now()), claim.expiry(backend, lease)
+    local given_back = present ~= nil and present.state == "released" and not present.removed
     local self = setmetatable({
       backend = backend, name = name, facts = body, lease = lease, witness = proof, warning = warning, changed = core.event(),
       elapsed = request.elapsed or elapsed_of_process, sleep = request.sleep or core.sleep, on_lost = function() end,
-      takeover = not (present and present.state == "released" and not present.removed),
+      takeover = not given_back, ended = (given_back or dead) and present and present.id or nil,
     }, metatable)
     self.renewed = moment(self)
     local failure

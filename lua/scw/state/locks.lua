@@ -28,14 +28,17 @@ local function silence(self) return nil, self.mirror:silence() end
 --- Is it still ours, wherever it can be asked? Called before every write to the state.
 ---@return boolean|nil, scw.Error|nil
 function methods:check()
-  for _, one in ipairs(self.held) do
-    if not one.side.out then
-      local ok, err = one.lock:check()
-      if not ok and not one.side.out then return nil, err end
+  while true do
+    for _, one in ipairs(self.held) do
+      if not one.side.out then
+        local ok, err = one.lock:check()
+        if not ok and not one.side.out then return nil, err end
+      end
     end
+    if #each(self) > 0 then return true end
+    local back, err = self.mirror:await_return()
+    if not back then return nil, err end
   end
-  if #each(self) == 0 then return silence(self) end
-  return true
 end
 
 --- Takes a higher fencing number on every side.
@@ -57,13 +60,14 @@ end
 ---@return boolean|nil released, scw.Error|nil
 function methods:release()
   if self.done then return true end
-  self.done = true
-  local ok, err = true, nil
+  self.done, self.mirror.check = true, nil
+  local ok, err, left = true, nil, false
   for index = #self.held, 1, -1 do -- the first one holds the witness of all
     local one = self.held[index]
     local was_out = one.side.out ~= nil
     if was_out then one.side:revive(PARTING_MS) end
-    local released, failure = one.lock:release()
+    local released, failure = one.lock:release(left)
+    left = left or not released
     if not released and not was_out then ok, err = nil, failure end
   end
   return ok, err
@@ -73,7 +77,8 @@ end
 local function take(self, request, one)
   local own = {}
   for name, value in pairs(request) do own[name] = value end
-  own.backend, own.claim = one, self.held[1] and self.held[1].lock.facts
+  local first = self.held[1] and self.held[1].lock
+  own.backend, own.claim, own.ended = one, first and first.facts, first and first.ended
   local taken, err = lock.acquire(own)
   if one.out then
     if taken then taken:release() end
@@ -119,6 +124,7 @@ function locks.acquire(request)
   end })
   local ok, err = take_all(self, request)
   if not ok then return nil, err end
+  mirror.check = function() return self:check() end
   keep = true
   return self
 end

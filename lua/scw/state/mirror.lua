@@ -1,8 +1,8 @@
 --- Two backends as one: every write goes to both, so that either of them can go on alone when the other one does not answer.
 ---
 --- Both hold the same bytes under the same keys, each with ETags of its own; who uses this sees one ETag that stands for the pair. A side
---- that is out stays out until the run ends: it lacks what was written meanwhile. What the two hold when a run begins is compared and made
---- equal by `scw.state.replica`.
+--- that misses a write is behind until it is made equal: it is not used, even when it answers again. What the two hold when a run begins is
+--- compared and made equal by `scw.state.replica`.
 local core = require "core"
 local errors = require "scw.errors"
 local side = require "scw.state.side"
@@ -17,6 +17,8 @@ local LOOK_MS = 2000
 ---@field sides scw.state.Side[] the primary, then the replica
 ---@field leader scw.state.Side whose version counts
 ---@field known table<string, { tag: string, [scw.state.Side]: string }> ETags by key
+---@field check? fun(): boolean|nil, scw.Error|nil may whoever writes here still do so? Asked after an outage
+---@field hurried? boolean nothing is waited for any more
 ---@field on_message fun(line: string)
 local methods = {}
 local metatable = { __index = methods }
@@ -67,40 +69,53 @@ function methods:notice(one)
     return
   end
   self.leader = other
-  self.on_message(("The %s of the state, %s, does not answer: this run goes on with the %s, %s, alone. The next run makes them equal.")
-    :format(one.role, one:describe(), other.role, other:describe()))
+  self.on_message(("The %s of the state, %s, does not answer: this run goes on with the %s, %s, alone. "
+    .. "The next apply that reaches both makes them equal."):format(one.role, one:describe(), other.role, other:describe()))
 end
 
 --- The error when both are out.
 ---@return scw.Error
 function methods:silence()
-  local details = {}
+  local details, lacking = {}, nil
   for index, one in ipairs(self.sides) do
+    if not one.out then lacking = one end
     details[index] = ("%s: %s"):format(one.role, one.out and (one.out.details[1] or one.out.message) or "answers")
   end
   return errors.new({
-    code = "INFRA_010", kind = "out", message = "neither the state's bucket nor its replica answers", details = details,
+    code = "INFRA_010", kind = "out", details = details,
+    message = not lacking and "neither the state's bucket nor its replica answers"
+      or ("the %s of the state does not answer, and the %s lacks its latest changes"):format(self:other(lacking).role, lacking.role),
     hint = "nothing was lost: run the same command again when one of them is back",
   })
 end
 
---- Waits until one of these sides, which were in use, answers again.
-local function await_return(self, sides)
+--- Nobody is there to wait for what takes long: an outage ends the run.
+function methods:hurry() self.hurried = true end
+
+--- Waits until a side that lacks nothing answers again.
+---@return boolean|nil, table|nil
+function methods:await_return()
   local until_when = core.clock() + LONGEST_OUTAGE_MS
-  while core.clock() < until_when do
-    local slept, failure = core.sleep(LOOK_MS)
+  while not self.hurried do
+    local slept, failure = core.sleep(math.min(LOOK_MS, self.leader.patience_ms))
     if not slept then return nil, failure end
-    local back
-    for _, one in ipairs(sides) do
-      if one:revive(LOOK_MS) then back = back or one end
+    for _, one in ipairs(self.sides) do
+      if not one.behind and one.out and one:revive(LOOK_MS) then
+        self.leader = one
+        self.on_message(("%s answers again: the run goes on."):format(one:describe()))
+      end
     end
-    if back then
-      self.leader = back
-      self.on_message(("%s answers again: the run goes on."):format(back:describe()))
-      return true
-    end
+    if #self:present() > 0 then return true end
+    self.hurried = self.hurried or core.clock() >= until_when
   end
   return nil, self:silence()
+end
+
+--- After an outage: somebody else may have gone on where this run had to wait.
+local function go_on(self)
+  local back, failure = self:await_return()
+  if back and self.check then return self.check() end
+  return back, failure
 end
 
 --- Calls `act` for every side that answers, at once.
@@ -170,19 +185,19 @@ local function condition_for(self, one, key, condition)
 end
 
 function methods:put(key, bytes, condition)
-  local sides = self:present()
   while true do
-    if #sides == 0 then return nil, self:silence() end
-    local etags, failure = at_once(sides, function(one)
+    local etags, failure = at_once(self:present(), function(one)
       local own, err = condition_for(self, one, key, condition)
       if condition and not own then return nil, err end
       return one:put(key, bytes, own)
     end)
     if failure then return nil, failure end
-    if next(etags) then return self:know(key, etags) end
-    local back, err = await_return(self, sides)
+    if next(etags) then
+      for _, one in ipairs(self.sides) do one.behind = one.behind or not etags[one] or nil end
+      return self:know(key, etags)
+    end
+    local back, err = go_on(self)
     if not back then return nil, err end
-    sides = self:present()
   end
 end
 
@@ -192,13 +207,19 @@ function methods:delete(key)
   return nil, failure or self:silence()
 end
 
+--- What lies on any side: one may have left-overs that the other does not have.
 function methods:list(prefix)
-  while true do
-    local one = self:present()[1]
-    if not one then return nil, self:silence() end
-    local keys, failure = one:list(prefix)
-    if keys or not one.out then return keys, failure end
+  local lists, failure = at_once(self:present(), function(one) return one:list(prefix) end)
+  if failure then return nil, failure end
+  if not next(lists) then return nil, self:silence() end
+  local keys, seen = {}, {}
+  for _, list in next, lists do
+    for _, key in ipairs(list) do
+      if not seen[key] then keys[#keys + 1], seen[key] = key, true end
+    end
   end
+  table.sort(keys)
+  return keys
 end
 
 --- Prepares the sides that have no state yet.

@@ -89,7 +89,14 @@ local function choose(self, views, failures)
     if err then
       local other = views[mirror:other(one)]
       err.details[#err.details + 1] = ("this is the %s of the state"):format(one.role)
-      if other then err.details[#err.details + 1] = "readable: " .. described(other) end
+      if other then
+        err.details[#err.details + 1] = "readable: " .. described(other)
+        if err.kind == "invalid" and not other.fresh then
+          local key = one:describe(self.name)
+          err.hint = ("if that one is right, remove %s and all of %s.log/ and %s.history/ there: the next apply copies the other one")
+            :format(key, key, key)
+        end
+      end
       return nil, err
     end
   end
@@ -97,6 +104,14 @@ local function choose(self, views, failures)
   if not only then return nil, mirror:silence() end
   if only.fresh then return nil, unknowable(mirror, only.backend) end
   return only
+end
+
+local function incomparable(one)
+  return errors.new({
+    code = "INFRA_010", kind = "out",
+    message = ("the two sides cannot be compared: the %s, %s, does not answer"):format(one.role, one:describe()),
+    details = one.out.details, hint = "nothing was changed: run the same command again when it is back",
+  })
 end
 
 --- What each side holds, where both can be read.
@@ -110,7 +125,7 @@ function replica.versions(self, view_of)
   if not views then return nil, failures end
   local versions = {}
   for index, one in ipairs(mirror.sides) do
-    if not views[one] then return nil, failures[one] or one.out end
+    if not views[one] then return nil, failures[one] or incomparable(one) end
     versions[index] = { role = one.role, document = views[one].document }
   end
   versions[1].relation = trail.compare(versions[1].document, versions[2].document)
@@ -122,7 +137,7 @@ end
 local function remark(self)
   local lagging, mirror = self.lagging, self.backend
   if not lagging or lagging.fresh then return end
-  local line = ("The %s of the state is behind (serial %d, the %s has %d): the next run that writes makes them equal."):format(
+  local line = ("The %s of the state is behind (serial %d, the %s has %d): the next apply makes them equal."):format(
     lagging.backend.role, lagging.document.serial, mirror.leader.role, self.document.serial)
   if line ~= mirror.remarked then mirror.on_message(line) end
   mirror.remarked = line
@@ -141,10 +156,8 @@ function replica.load(self, view_of)
   if not leading then return nil, lagging end
   mirror.leader, self.lagging = leading.backend, lagging
   local etags = { [leading.backend] = leading.etag }
-  if lagging then
-    lagging.backend.behind = true
-  else
-    for one, view in next, views do etags[one] = view.etag end
+  for _, one in ipairs(mirror.sides) do
+    if not views[one] or (lagging and lagging.backend == one) then one.behind = true else etags[one] = views[one].etag end
   end
   for _, name in ipairs({ "document", "fresh", "last", "snapshot_bytes", "ignored", "segments" }) do self[name] = leading[name] end
   self.etag = leading.etag and mirror:know(self.name, etags)
@@ -227,14 +240,23 @@ local function make_equal(self, from, to)
   return etag
 end
 
+--- A side that went out after the snapshot was written lacks nothing but history.
+local function complete_history(self, from, to)
+  if self.fresh or to.out or to.behind then return true end
+  local ok, failure = copy_history(self, from, to)
+  if ok or to.out then return true end
+  return nil, errors.wrap(failure, ("cannot make the history of the %s equal to that of the %s"):format(to.role, from.role))
+end
+
 --- Makes the side that is behind equal to the other one. The caller holds the locks of both.
 ---@param self scw.state.Store just loaded
 ---@return boolean|nil done also when nothing had to be, or the side went out meanwhile
 ---@return scw.Error|nil
 function replica.equalise(self)
   local lagging, mirror = self.lagging, self.backend
-  if not lagging then return true end
-  local from, to = mirror.leader, lagging.backend
+  if not mirror.sides then return true end
+  local from, to = mirror.leader, mirror:other(mirror.leader)
+  if not lagging then return complete_history(self, from, to) end
   local said = ("Made the %s of the state equal to the %s (serial %d)."):format(to.role, from.role, self.document.serial)
   if trail.compare(self.document, lagging.document) == "diverged" then
     local key, failure = keep_beside(self, lagging)
@@ -248,7 +270,7 @@ function replica.equalise(self)
   end
   to.behind, to.empty, self.lagging = nil, false, nil
   self.etag = mirror:know(self.name, { [from] = self.etag and mirror.known[self.name][from], [to] = etag })
-  if not lagging.fresh then mirror.on_message(said) end
+  mirror.on_message(lagging.fresh and ("Copied the state to the %s, %s."):format(to.role, to:describe()) or said)
   return true
 end
 

@@ -19,7 +19,7 @@ local QUESTION, QUESTION_KEY = 1 / 3, "scwlua.question"
 ---@field backend scw.state.Backend
 ---@field role "primary"|"replica"
 ---@field out? scw.Error it did not answer: nothing more is asked of it
----@field behind? boolean it lacks what the other one has: it cannot take its place
+---@field behind? boolean it lacks what the other one has, or may: it cannot take its place
 ---@field empty? boolean there is no state on it; nil: not known yet
 local methods = {}
 local metatable = { __index = methods }
@@ -64,7 +64,7 @@ end
 local function ask(self, name, ...)
   if self.out then return nil, self.out end
   local arguments, last = table.pack(...), nil
-  local moment = core.clock() + self.patience_ms
+  local moment, pause = core.clock() + self.patience_ms, math.min(PAUSE_MS, self.patience_ms / 10)
   while true do
     local call = patience.begin(function() return self.backend[name](self.backend, table.unpack(arguments, 1, arguments.n)) end)
     local results, failure
@@ -87,9 +87,9 @@ local function ask(self, name, ...)
     if not results then return nil, failure end
     if results[1] ~= nil or not is_silence(results[2]) then return table.unpack(results, 1, results.n) end
     last = results[2]
-    if core.clock() + PAUSE_MS >= moment then return give_up(self, last) end
+    if core.clock() + pause >= moment then return give_up(self, last) end
     local slept
-    slept, failure = core.sleep(math.min(PAUSE_MS, self.patience_ms / 10))
+    slept, failure = core.sleep(pause)
     if not slept then return nil, failure end
   end
 end
@@ -103,10 +103,10 @@ function methods:now() return self.backend:now() end
 function methods:describe(key) return self.backend:describe(key) end
 
 --- Asks a side that is out once more; when it answers it is used again.
----@param ms number how long it may take
+---@param ms number how long it may take; never longer than the patience
 ---@return boolean
 function methods:revive(ms)
-  if self.out and answers(self, ms) then self.out = nil end
+  if self.out and answers(self, math.min(ms, self.patience_ms)) then self.out = nil end
   return self.out == nil
 end
 

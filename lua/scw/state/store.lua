@@ -254,7 +254,7 @@ local function write_snapshot(self, document)
   local ours
   ours, err = self.check()
   if not ours then
-    if err.kind ~= "lost" then return nil, err end
+    if err.kind == "cancelled" then return nil, err end
     return lost(err, rescue(self, bytes, document.serial))
   end
   local on_replace = self.etag and self.on_replace

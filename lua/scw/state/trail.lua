@@ -38,9 +38,9 @@ end
 --- Is everything in `other` also in `document`?
 local function covers(document, other)
   if other.serial == 0 then return true end
-  if document.serial == 0 or document.lineage ~= other.lineage then return false end
+  if document.serial == 0 then return false end
   local last = other.trail[#other.trail]
-  if not last then return document.serial >= other.serial end -- written before there were trails
+  if not last then return document.lineage == other.lineage and document.serial >= other.serial end -- written before there were trails
   for _, span in ipairs(document.trail) do
     if span.writer == last.writer and span.number >= last.number then return true end
   end
@@ -56,6 +56,7 @@ end
 function trail.compare(document, other)
   local forth, back = covers(document, other), covers(other, document)
   if forth and back then
+    if document.lineage ~= other.lineage and document.serial > 0 then return "diverged" end
     if document.serial ~= other.serial then return document.serial > other.serial and "ahead" or "behind" end
     return "same"
   end

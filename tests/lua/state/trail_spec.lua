@@ -43,5 +43,8 @@ describe("a trail", function()
     local stranger = version(9, { "a", 5 })
     stranger.lineage = "two"
     assert.equal("diverged", trail.compare(version(3, { "a", 5 }), stranger))
+    stranger.trail = trail.extend(stranger.trail, "b", 5) -- pushed in the place of the other one
+    assert.equal("behind", trail.compare(version(3, { "a", 5 }), stranger))
+    assert.equal("same", trail.compare(model.new("shop"), model.new("shop")))
   end)
 end)
