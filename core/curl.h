@@ -12,7 +12,7 @@
 /* clang-format off */
 #define CURL_FUNCTIONS(use) \
   use(global_init) use(global_cleanup) use(slist_append) use(slist_free_all) \
-  use(easy_init) use(easy_setopt) use(easy_getinfo) use(easy_cleanup) use(easy_strerror) \
+  use(easy_init) use(easy_setopt) use(easy_getinfo) use(easy_perform) use(easy_cleanup) use(easy_strerror) \
   use(multi_init) use(multi_setopt) use(multi_add_handle) use(multi_remove_handle) use(multi_socket_action) \
   use(multi_info_read) use(multi_assign) use(multi_cleanup)
 /* clang-format on */

@@ -3,6 +3,7 @@
 #include "api/api.h"
 #include "ceiling.h"
 #include "embed.h"
+#include "farewell.h"
 #include "task.h"
 
 #include <lauxlib.h>
@@ -11,6 +12,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum {
   PARTS = 8,
@@ -148,7 +150,21 @@ static bool open_signals(struct engine *engine, struct error *err) {
   return true;
 }
 
+/* An error outside every protected call. The state cannot be trusted any more: the process ends without it,
+ * but not without its farewells. */
+static int on_panic(lua_State *L) {
+  struct engine *engine = engine_from(L);
+  cancel_all(engine);
+  farewell_all(engine);
+  const char *text = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "the program cannot go on";
+  ssize_t ignored = write(STDERR_FILENO, text, strlen(text));
+  ignored += write(STDERR_FILENO, "\n", 1);
+  (void)ignored;
+  _exit(1);
+}
+
 static int open_lua(lua_State *L) {
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &engine_key);
   luaL_openlibs(L);
   embed_open(L);
   luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
@@ -182,14 +198,14 @@ struct engine *engine_new(struct error *err) {
     goto fail;
   }
   *(struct task **)lua_getextraspace(engine->L) = NULL; /* new threads copy it */
-  lua_pushlightuserdata(engine->L, engine);
-  lua_rawsetp(engine->L, LUA_REGISTRYINDEX, &engine_key);
   lua_pushcfunction(engine->L, open_lua);
-  if (lua_pcall(engine->L, 0, 0, 0) != LUA_OK) {
+  lua_pushlightuserdata(engine->L, engine);
+  if (lua_pcall(engine->L, 1, 0, 0) != LUA_OK) {
     const char *text = lua_tostring(engine->L, -1);
     error_set(err, ERROR_INVALID, "cannot start: %s", text ? text : "unknown error");
     goto fail;
   }
+  (void)lua_atpanic(engine->L, on_panic);
   return engine;
 
 fail:
@@ -237,27 +253,40 @@ static int start_first(lua_State *L) {
     lua_rawseti(L, -2, i + 1);
   }
   task_spawn(L, engine_from(L), 2);
+  lua_pushvalue(L, -1);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, start_first); /* the first task outlives the end of its run */
   return 1;
 }
 
-static int exit_code(struct engine *engine, const struct task *task, struct error *err) {
-  lua_State *L = engine->L;
-  task_push_results(task, L);
-  int code = 1;
-  if (lua_toboolean(L, 1)) {
-    code = lua_isinteger(L, 2) ? (int)lua_tointeger(L, 2) : 0;
-  } else if (engine->signal) {
-    code = 128 + engine->signal;
-  } else {
-    const char *text = NULL;
-    if (lua_istable(L, 2)) {
-      if (lua_getfield(L, 2, "traceback") != LUA_TSTRING) lua_getfield(L, 2, "message");
-      text = lua_tostring(L, -1);
-    }
-    error_set(err, ERROR_INVALID, "%s", text ? text : "the program failed without saying why");
-  }
+struct outcome {
+  const struct task *task;
+  int code;
+  struct error *err;
+};
+
+static int read_outcome(lua_State *L) {
+  struct outcome *outcome = lua_touserdata(L, 1);
   lua_settop(L, 0);
-  return code;
+  task_push_results(outcome->task, L);
+  if (lua_toboolean(L, 1)) {
+    outcome->code = lua_isinteger(L, 2) ? (int)lua_tointeger(L, 2) : 0;
+  } else if (engine_from(L)->signal) {
+    outcome->code = 128 + engine_from(L)->signal;
+  } else {
+    if (lua_istable(L, 2) && lua_getfield(L, 2, "traceback") != LUA_TSTRING) lua_getfield(L, 2, "message");
+    const char *text = lua_tostring(L, -1);
+    error_set(outcome->err, ERROR_INVALID, "%s", text ? text : "the program failed without saying why");
+  }
+  return 0;
+}
+
+static int exit_code(struct engine *engine, const struct task *task, struct error *err) {
+  struct outcome outcome = {.task = task, .code = 1, .err = err};
+  lua_pushcfunction(engine->L, read_outcome);
+  lua_pushlightuserdata(engine->L, &outcome);
+  if (lua_pcall(engine->L, 1, 0, 0) != LUA_OK) error_set(err, ERROR_MEMORY, "out of memory");
+  lua_settop(engine->L, 0);
+  return outcome.code;
 }
 
 int engine_run(struct engine *engine, const char *module, int count, char *const *arguments,
@@ -272,8 +301,6 @@ int engine_run(struct engine *engine, const char *module, int count, char *const
     error_set(err, ERROR_INVALID, "cannot start: %s", text ? text : "unknown error");
     return 1;
   }
-  lua_rawsetp(L, LUA_REGISTRYINDEX, start_first); /* the first task outlives the end of its run */
-  lua_rawgetp(L, LUA_REGISTRYINDEX, start_first);
   const struct task *task = lua_touserdata(L, -1);
   lua_pop(L, 1);
 
@@ -296,6 +323,7 @@ int engine_run(struct engine *engine, const char *module, int count, char *const
 void engine_free(struct engine *engine) {
   if (!engine) return;
   if (engine->L) lua_close(engine->L);
+  farewell_all(engine);
   for (int i = engine->part_count; i-- > 0;) engine->parts[i].close(engine->parts[i].part);
   if (engine->loop_open) {
     for (int i = 0; i < engine->signals_open; i++) uv_close((uv_handle_t *)&engine->signals[i], NULL);

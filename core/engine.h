@@ -36,8 +36,8 @@ struct engine *engine_new(struct error *err);
 int engine_run(struct engine *engine, const char *module, int count, char *const *arguments,
                struct error *err);
 
-/* Accepts NULL. Closes the Lua state first (finalizers may close handles), then drains and closes the loop.
- */
+/* Accepts NULL. Closes the Lua state first (finalizers may close handles), carries out the farewells that are
+ * left (farewell.h), then drains and closes the loop. */
 void engine_free(struct engine *engine);
 
 uv_loop_t *engine_loop(struct engine *engine);

@@ -249,15 +249,14 @@ static bool set_options(struct http_transfer *transfer, const struct http_reques
   return ok;
 }
 
-struct http_transfer *http_start(struct engine *engine, const struct http_request *request, http_done_fn done,
-                                 void *argument, struct error *err) {
+/* A transfer that only has to be started. */
+static struct http_transfer *prepare(struct engine *engine, const struct http_request *request,
+                                     struct error *err) {
   struct http_transfer *transfer = calloc(1, sizeof *transfer);
   if (!transfer) {
     error_set(err, ERROR_MEMORY, "out of memory");
     return NULL;
   }
-  transfer->done = done;
-  transfer->argument = argument;
   transfer->max_body = request->max_body;
   transfer->repeatable = strcmp(request->method, "GET") == 0 || strcmp(request->method, "HEAD") == 0;
   transfer->pool = http_pool_of(engine, on_end, &transfer->err);
@@ -275,15 +274,31 @@ struct http_transfer *http_start(struct engine *engine, const struct http_reques
     error_set(&transfer->err, ERROR_MEMORY, "out of memory");
     goto fail;
   }
-  if (!add_headers(transfer, request) || !set_options(transfer, request)) goto fail;
-  if (!http_pool_add(transfer->pool, transfer->easy, &transfer->err)) goto fail;
-  transfer->active = true;
-  return transfer;
+  if (add_headers(transfer, request) && set_options(transfer, request)) return transfer;
 
 fail:
   if (err) *err = transfer->err;
   http_free(transfer);
   return NULL;
+}
+
+struct http_transfer *http_start(struct engine *engine, const struct http_request *request, http_done_fn done,
+                                 void *argument, struct error *err) {
+  struct http_transfer *transfer = prepare(engine, request, err);
+  if (!transfer) return NULL;
+  transfer->done = done;
+  transfer->argument = argument;
+  transfer->active = http_pool_add(transfer->pool, transfer->easy, err);
+  if (transfer->active) return transfer;
+  http_free(transfer);
+  return NULL;
+}
+
+struct http_transfer *http_perform(struct engine *engine, const struct http_request *request,
+                                   struct error *err) {
+  struct http_transfer *transfer = prepare(engine, request, err);
+  if (transfer) finish(transfer, http_pool_curl(transfer->pool)->easy_perform(transfer->easy));
+  return transfer;
 }
 
 void http_cancel(struct http_transfer *transfer) {

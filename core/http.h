@@ -46,6 +46,11 @@ typedef void (*http_done_fn)(void *argument);
 struct http_transfer *http_start(struct engine *engine, const struct http_request *request, http_done_fn done,
                                  void *argument, struct error *err);
 
+/* The same, with an end when it returns: the whole process stands still meanwhile. For the end of a process,
+ * when the loop may not run any more. */
+struct http_transfer *http_perform(struct engine *engine, const struct http_request *request,
+                                   struct error *err);
+
 /* Ends the transfer at once; its result is ERROR_CANCELLED. No effect on one that ended already. */
 void http_cancel(struct http_transfer *transfer);
 

@@ -96,20 +96,50 @@ void task_stop(struct task *task) { lua_sethook(task->thread, on_instruction, LU
 
 /* An error value that is not a table becomes one, with a traceback: it is a bug, and bugs want to be found.
  */
-static void describe_failure(struct task *task) {
-  lua_State *L = task->thread;
-  if (lua_type(L, -1) == LUA_TTABLE || !lua_checkstack(L, 8)) return;
-  const char *text = lua_tostring(L, -1);
-  luaL_traceback(L, L, text ? text : "(error value is not a string)", 0);
+static int make_description(lua_State *L) {
+  lua_State *failed = lua_touserdata(L, 1);
+  lua_pushvalue(failed, -1); /* there is a slot: see below */
+  lua_xmove(failed, L, 1);
+  const char *text = lua_tostring(L, 2);
+  luaL_traceback(L, failed, text ? text : "(error value is not a string)", 0);
   lua_createtable(L, 0, 3);
   lua_pushliteral(L, "bug");
   lua_setfield(L, -2, "kind");
-  lua_pushvalue(L, -3);
+  lua_pushvalue(L, 2);
   lua_setfield(L, -2, "message");
-  lua_pushvalue(L, -2);
+  lua_pushvalue(L, 3);
   lua_setfield(L, -2, "traceback");
-  lua_replace(L, -3);
-  lua_pop(L, 1);
+  return 1;
+}
+
+static int say_yielded(lua_State *L) {
+  lua_pushliteral(L, "a task yielded outside a waiting call");
+  return 1;
+}
+
+/* Pushes what `make` says onto the task's stack. On the main thread, which can make protected calls while the
+ * task's own cannot any more. False without memory. */
+static bool describe(const struct task *task, lua_CFunction make) {
+  lua_State *L = engine_lua(task->engine);
+  if (!lua_checkstack(task->thread, 1) || !lua_checkstack(L, 2)) return false;
+  lua_pushcfunction(L, make);
+  lua_pushlightuserdata(L, task->thread);
+  bool ok = lua_pcall(L, 1, 1, 0) == LUA_OK;
+  if (ok) {
+    lua_xmove(L, task->thread, 1);
+  } else {
+    lua_pop(L, 1);
+  }
+  return ok;
+}
+
+/* Ends a task that did not return: runs its pending __close and leaves the error on its stack. */
+static void fail(struct task *task, int status) {
+  lua_State *L = task->thread;
+  if (status == LUA_ERRRUN && lua_type(L, -1) != LUA_TTABLE) (void)describe(task, make_description);
+  lua_resetthread(L); /* keeps an error on top */
+  if (status == LUA_YIELD && !describe(task, say_yielded)) lua_pushnil(L);
+  task->results = -1;
 }
 
 void task_resume(struct task *task) {
@@ -125,10 +155,7 @@ void task_resume(struct task *task) {
   if (status == LUA_OK) {
     task->results = results;
   } else {
-    if (status == LUA_YIELD) lua_pushliteral(task->thread, "a task yielded outside a waiting call");
-    describe_failure(task);
-    lua_resetthread(task->thread); /* runs pending __close; keeps the error on top */
-    task->results = -1;
+    fail(task, status);
   }
   engine_remove(task->engine, &task->entry);
   task_waiters_wake(&task->waiters);

@@ -31,6 +31,7 @@ struct engine;
   part(yaml) \
   part(host) \
   part(process) \
+  part(farewell) \
   part(terminal)
 /* clang-format on */
 

@@ -3,6 +3,7 @@
 #define CORE_API_EXCHANGE_H
 
 #include "../http.h"
+#include "../s3.h"
 
 #include <lua.h>
 
@@ -19,5 +20,8 @@ int api_exchange_run(lua_State *L, struct exchange *exchange, const struct http_
 /* Reads what http and s3 requests share: body, timeout_ms, connect_timeout_ms, insecure, max_body, ca_file.
  * Pushes one value, the body. */
 void api_exchange_options(lua_State *L, int index, struct http_request *request);
+
+/* Reads what makes a request to an S3 service, and the above. Pushes values that it borrows from. */
+void api_s3_options(lua_State *L, int index, struct s3_request *request, struct http_request *http);
 
 #endif

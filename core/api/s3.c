@@ -15,10 +15,28 @@ static int collect(lua_State *L) {
   return 0;
 }
 
-static const char *required(lua_State *L, const char *name) {
-  const char *text = api_option_text(L, 1, name, NULL);
+static const char *required(lua_State *L, int index, const char *name) {
+  const char *text = api_option_text(L, index, name, NULL);
   if (!text) luaL_error(L, "option '%s' is missing", name);
   return text;
+}
+
+void api_s3_options(lua_State *L, int index, struct s3_request *request, struct http_request *http) {
+  request->method = api_option_text(L, index, "method", NULL);
+  if (!request->method) request->method = "GET";
+  request->endpoint = required(L, index, "endpoint");
+  request->region = required(L, index, "region");
+  request->access_key = required(L, index, "access_key");
+  request->secret_key = required(L, index, "secret_key");
+  request->bucket = api_option_text(L, index, "bucket", NULL);
+  request->key = api_option_text(L, index, "key", &request->key_length);
+  request->path_style = api_option_boolean(L, index, "path_style", 0);
+  request->query = api_fields_list(L, index, "query", &request->query_count);
+  request->headers = api_fields_map(L, index, "headers", &request->header_count);
+  api_exchange_options(L, index, http);
+  request->body = http->body;
+  request->body_length = http->body_length;
+  request->time = (int64_t)time(NULL);
 }
 
 /* s3{endpoint=, region=, bucket=, key=, method=, query={{name, value}, ...}, headers={name = value}, body=,
@@ -30,21 +48,7 @@ static int api_s3(lua_State *L) {
   struct s3_request request = {0};
   struct http_request http = {0};
   struct error err;
-  request.method = api_option_text(L, 1, "method", NULL);
-  if (!request.method) request.method = "GET";
-  request.endpoint = required(L, "endpoint");
-  request.region = required(L, "region");
-  request.access_key = required(L, "access_key");
-  request.secret_key = required(L, "secret_key");
-  request.bucket = api_option_text(L, 1, "bucket", NULL);
-  request.key = api_option_text(L, 1, "key", &request.key_length);
-  request.path_style = api_option_boolean(L, 1, "path_style", 0);
-  request.query = api_fields_list(L, 1, "query", &request.query_count);
-  request.headers = api_fields_map(L, 1, "headers", &request.header_count);
-  api_exchange_options(L, 1, &http);
-  request.body = http.body;
-  request.body_length = http.body_length;
-  request.time = (int64_t)time(NULL);
+  api_s3_options(L, 1, &request, &http);
 
   struct s3_prepared *prepared = lua_newuserdatauv(L, sizeof *prepared, 0);
   *prepared = (struct s3_prepared){0};

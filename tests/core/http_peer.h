@@ -1,6 +1,7 @@
 /* http_peer.h: a raw HTTP/1.1 server on a loopback port for tests; the path says how it behaves:
  * /echo answers with the request it got, /fixed/NAME with prepared bytes, /hang never, /drop ends the
- * connection unanswered, /later/drop answers and ends the connection when the next request arrives. */
+ * connection unanswered, /later/drop answers and ends the connection when the next request arrives, /busy
+ * answers 503 the first time. */
 #ifndef TESTS_CORE_HTTP_PEER_H
 #define TESTS_CORE_HTTP_PEER_H
 
@@ -20,7 +21,10 @@ struct http_peer {
   atomic_int connections;
   atomic_int requests;
   atomic_int open; /* connections now */
+  atomic_int busy; /* answers of /busy */
   pthread_t acceptor;
+  pthread_mutex_t mutex;
+  char latest[8192]; /* the latest request; below the mutex */
 };
 
 struct http_peer_fixed {
@@ -37,6 +41,7 @@ static const struct http_peer_fixed http_peer_answers[] = {
     {"/fixed/cut", "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nonly this"},
     {"/fixed/garbage", "SSH-2.0-something\r\n\r\n"},
     {"/fixed/huge", "HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\nx"},
+    {"/fixed/refused", "HTTP/1.1 412 Precondition Failed\r\nContent-Length: 0\r\n\r\n"},
 };
 
 static inline void http_peer_send(int fd, const char *bytes, size_t length) {
@@ -73,6 +78,20 @@ static inline size_t http_peer_read(int fd, char *request, size_t room) {
   return length;
 }
 
+static inline void http_peer_note(struct http_peer *peer, const char *request) {
+  (void)pthread_mutex_lock(&peer->mutex);
+  (void)snprintf(peer->latest, sizeof peer->latest, "%s", request);
+  (void)pthread_mutex_unlock(&peer->mutex);
+}
+
+/* Has the latest request this text in it? */
+static inline int http_peer_got(struct http_peer *peer, const char *text) {
+  (void)pthread_mutex_lock(&peer->mutex);
+  int found = strcasestr(peer->latest, text) != NULL;
+  (void)pthread_mutex_unlock(&peer->mutex);
+  return found;
+}
+
 struct http_peer_connection {
   struct http_peer *peer;
   int fd;
@@ -86,6 +105,7 @@ static inline void *http_peer_serve(void *argument) {
   bool drop_next = false;
   size_t length = 0;
   while (request && (length = http_peer_read(connection.fd, request, ROOM)) > 0) {
+    http_peer_note(connection.peer, request);
     atomic_fetch_add(&connection.peer->requests, 1);
     char path[64] = "";
     (void)sscanf(request, "%*s %63[^ ?]", path);
@@ -96,6 +116,8 @@ static inline void *http_peer_serve(void *argument) {
     for (size_t i = 0; i < sizeof http_peer_answers / sizeof *http_peer_answers; i++) {
       if (strcmp(http_peer_answers[i].path, path) == 0) answer = http_peer_answers[i].answer;
     }
+    if (strcmp(path, "/busy") == 0 && atomic_fetch_add(&connection.peer->busy, 1) == 0)
+      answer = "HTTP/1.1 503 Slow Down\r\nContent-Length: 0\r\n\r\n";
     if (answer) {
       http_peer_send(connection.fd, answer, strlen(answer));
       if (strcmp(path, "/fixed/cut") == 0 || strcmp(path, "/fixed/garbage") == 0) break;
@@ -135,6 +157,7 @@ static inline bool http_peer_start(struct http_peer *peer, bool serve) {
   if (getsockname(peer->listener, (struct sockaddr *)&address, &size) != 0) return false;
   peer->port = ntohs(address.sin_port);
   if (!serve) return true;
+  (void)pthread_mutex_init(&peer->mutex, NULL);
   return pthread_create(&peer->acceptor, NULL, http_peer_accept, peer) == 0;
 }
 

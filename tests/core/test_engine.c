@@ -41,6 +41,8 @@ static void test_ends(void) {
   CHECK(run("error('boom')", &err) == 1 && strstr(err.message, "boom") && strstr(err.message, "traceback"));
   CHECK(run("error({message = 'said'})", &err) == 1);
   CHECK_TEXT(err.message, "said");
+  CHECK(run("coroutine.yield()", &err) == 1 && strstr(err.message, "outside a waiting call"));
+  CHECK(run("coroutine.yield(1, 2)", &err) == 1 && strstr(err.message, "outside a waiting call"));
   CHECK(run("core.event():wait()", &err) == 1 && strstr(err.message, "cannot happen"));
 }
 
