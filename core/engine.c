@@ -38,6 +38,7 @@ struct engine {
   int signals_open; /* how many of them are initialised */
   int signal;
   bool signal_told; /* a waiter was woken for it and did not run yet */
+  bool starved;     /* a task died for lack of memory */
   bool loop_open;
   bool polling; /* inside uv_run */
   struct part parts[PARTS];
@@ -84,6 +85,8 @@ void engine_queue(struct engine *engine, struct engine_entry *entry) {
   engine->tail = &entry->queue;
   if (engine->polling) uv_stop(&engine->loop); /* woken before the loop sleeps: it must not */
 }
+
+void engine_starve(struct engine *engine) { engine->starved = true; }
 
 bool engine_queued(const struct engine_entry *entry) { return entry->queued; }
 
@@ -226,11 +229,12 @@ static void run_ready(struct engine *engine) {
   }
 }
 
-/* Runs until `task` ended (NULL: until every task did). False when nothing can happen any more. */
+/* Runs until `task` ended. False when it cannot: nothing can happen any more, or there is no memory. */
 static bool run_until(struct engine *engine, const struct task *task) {
-  while (task ? !task_finished(task) : engine->entries != NULL) {
+  while (!task_finished(task)) {
     run_ready(engine);
-    if (task ? task_finished(task) : engine->entries == NULL) break;
+    if (task_finished(task)) break;
+    if (engine->starved) return false;
     engine->polling = true;
     int alive = uv_run(&engine->loop, engine->head ? UV_RUN_NOWAIT : UV_RUN_ONCE);
     engine->polling = false;
@@ -308,6 +312,8 @@ int engine_run(struct engine *engine, const char *module, int count, char *const
   int code = 1;
   if (alive) {
     code = exit_code(engine, task, err);
+  } else if (engine->starved) {
+    error_set(err, ERROR_MEMORY, "not enough memory");
   } else {
     error_set(err, ERROR_INVALID, "every task waits for something that cannot happen");
   }

@@ -52,6 +52,10 @@ void engine_remove(struct engine *engine, struct engine_entry *entry);
 void engine_queue(struct engine *engine, struct engine_entry *entry);
 bool engine_queued(const struct engine_entry *entry);
 
+/* A task died for lack of memory. Whoever waits for it may never hear of that: the program ends, as if
+ * interrupted. */
+void engine_starve(struct engine *engine);
+
 /* Wakes `waiter` at the next SIGINT, SIGTERM or SIGHUP; without any waiter a signal cancels every task.
  * Signals that come before the woken task ran count as that one. */
 void engine_on_signal(struct engine *engine, struct task_waiter *waiter);

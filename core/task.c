@@ -136,7 +136,9 @@ static bool describe(const struct task *task, lua_CFunction make) {
 /* Ends a task that did not return: runs its pending __close and leaves the error on its stack. */
 static void fail(struct task *task, int status) {
   lua_State *L = task->thread;
-  if (status == LUA_ERRRUN && lua_type(L, -1) != LUA_TTABLE) (void)describe(task, make_description);
+  if (status == LUA_ERRMEM) engine_starve(task->engine);
+  if (status != LUA_YIELD && status != LUA_ERRMEM && lua_type(L, -1) != LUA_TTABLE)
+    (void)describe(task, make_description);
   lua_resetthread(L); /* keeps an error on top */
   if (status == LUA_YIELD && !describe(task, say_yielded)) lua_pushnil(L);
   task->results = -1;

@@ -107,13 +107,15 @@ local code_of_kind = {
 }
 
 --- Turns the `err` of a core call into an error object that says what was being done; keeps error objects as they are.
----@param cause table `{kind=, message=}` or scw.Error
+---@param cause table `{kind=, message=}`, perhaps with `hint`, or scw.Error
 ---@param doing string "cannot read the state"
 ---@param facts? table further fields
 ---@return scw.Error
 function errors.wrap(cause, doing, facts)
   if errors.is(cause) then return cause end
-  local all = { code = code_of_kind[cause.kind] or "INFRA_005", kind = cause.kind, message = doing .. ": " .. cause.message }
+  local all = {
+    code = code_of_kind[cause.kind] or "INFRA_005", kind = cause.kind, message = doing .. ": " .. cause.message, hint = cause.hint,
+  }
   for name, value in pairs(facts or {}) do all[name] = value end
   return errors.new(all)
 end

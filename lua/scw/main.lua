@@ -4,6 +4,7 @@ local core = require "core"
 local main = {}
 
 local OK, FAILED, INTERRUPTED, NOBODY_READS = 0, 1, 130, 141
+local NO_MEMORY = "not enough memory" -- what Lua raises then
 
 --- Environment variables whose values must never be shown.
 local SECRET_VARIABLES = { "SCW_SECRET_KEY", "AWS_SECRET_ACCESS_KEY", "SCWLUA_STATE_PASSPHRASE", "SCWLUA_STATE_OLD_PASSPHRASE" }
@@ -118,6 +119,11 @@ function main.run(arguments)
   end, arguments, console, environment)
   if ok then return after_writing(result, console) end
   if require("scw.errors").is(result) then return after_writing(report(result, console), console) end
+  if result == NO_MEMORY then
+    return report(require("scw.errors").new({
+      code = "INFRA_002", kind = "memory", message = NO_MEMORY, hint = "give the program more of it, or do less at once (`--parallel`)",
+    }), console)
+  end
   report_bug(type(result) == "table" and result.message or result, trace, console)
   return FAILED
 end

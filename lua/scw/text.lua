@@ -33,7 +33,8 @@ text.plan = {
 }
 
 text.unlock = {
-  holder = function(facts) return "The lock is held by " .. require("scw.state.lock").describe(facts) .. "." end,
+  holder = function(holder) return ("The lock is held by %s."):format(holder) end,
+  needs_yes_hint = "add --yes when it is certain that its holder died",
   question = "Free the state? Two deployments at once would stop each other. Only 'yes' goes on: ",
   refused = "The lock stays.",
   done = "The state is free.",
@@ -148,6 +149,59 @@ text.history = {
   empty = "Nothing was deployed yet, or the stack keeps no history.",
   same = function(from, to) return ("No difference between %s and %s."):format(from, to) end,
   between = function(from, to, parts) return ("From %s to %s: %s."):format(from, to, parts) end,
+}
+
+text.status = {
+  sealed = function(place, sealed)
+    if sealed == nil then return place .. ", nothing there yet" end
+    return place .. (sealed and ", sealed" or ", not sealed")
+  end,
+  side = function(side)
+    local how = { leads = "counts", equal = "the same", behind = "behind: the next apply makes it equal", out = "does not answer",
+      diverged = "has what the other one lacks" }
+    return ("%s %s: %s"):format(side.role, side.place, how[side.state])
+  end,
+  serial = function(serial, lineage) return ("%d of lineage %s"):format(serial, lineage) end,
+  unready = function(count, list) return ("%d of them not ready: %s"):format(count, list) end,
+  intents = function(count, list)
+    return ("%d %s interrupted: %s; the next apply looks for what was made, and goes on"):format(count,
+      count == 1 and "creation was" or "creations were", list)
+  end,
+  segments = function(count, running)
+    return ("%d %s not in the snapshot yet: %s"):format(count, count == 1 and "segment is" or "segments are",
+      running and "a deployment is running" or "a deployment was cut off")
+  end,
+  last = function(facts, changes)
+    return ("%s: %s@%s, %s, `%s`%s"):format(facts.result, facts.who, facts.host, facts.since, facts.command,
+      changes ~= "" and " (" .. changes .. ")" or "")
+  end,
+  free = "free",
+  damaged = function(place) return ("damaged: %s is no lock that this program wrote"):format(place) end,
+  held = function(holder) return "held by " .. holder end,
+  died = "its process died on this machine",
+  expired = function(span) return ("its lease ended %s ago"):format(span) end,
+  lease = function(span) return ("its lease ends in %s unless it is renewed"):format(span) end,
+  no_lease = "it has no lease: it does not end by itself",
+  place = function(number, who) return ("%d. %s"):format(number, who) end,
+  more = function(list, more) return more > 0 and ("%s and %d more"):format(list, more) or list end,
+  unknown = function(message) return "cannot be read: " .. message end,
+  advice = {
+    nothing = function() return "Nothing to do." end,
+    wait = function(program, stack, id)
+      if not id then return "Wait: others are next. A deployment joins the queue by itself (--lock-wait)." end
+      return ("Wait until it ends; a deployment joins the queue by itself (--lock-wait). If it is certain that it died: %s unlock %s %s")
+        :format(program, stack, id)
+    end,
+    take_over = function() return "Run your command: the next deployment takes over at once, and goes on where that one stopped." end,
+    begin = "Nothing was deployed yet: apply makes it.",
+    apply = function() return "Apply: it does what is missing, or goes on where the last deployment stopped." end,
+    repair = function(_, _, _, place)
+      return ("Make sure that nobody deploys, then remove %s; the state itself is untouched."):format(place)
+    end,
+    key = "Give the key that it was sealed with, in SCWLUA_STATE_KEY_FILE or SCWLUA_STATE_PASSPHRASE, or as the stack names it.",
+    first = function(hint) return "Before the first apply: " .. hint end,
+    read = function(_, _, _, _, hint) return hint and "To read it: " .. hint or "It has to be restored before anybody can deploy." end,
+  },
 }
 
 text.state = {

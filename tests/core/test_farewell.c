@@ -19,14 +19,12 @@ static char directory[] = "/tmp/test-farewell-XXXXXX";
 /* An allocator that gives nothing more from a moment on. */
 static struct hunger {
   lua_Alloc allocate;
-  void *data;
   bool starved;
 } hunger;
 
 static void *allocate(void *data, void *block, size_t old_size, size_t new_size) {
-  (void)data;
   if (hunger.starved && new_size > (block ? old_size : 0)) return NULL;
-  return hunger.allocate(hunger.data, block, old_size, new_size);
+  return hunger.allocate(data, block, old_size, new_size);
 }
 
 static int starve(lua_State *L) {
@@ -87,8 +85,9 @@ static int run(const char *code, struct error *err, int *requests) {
   if (!CHECK(engine != NULL)) return -1;
   lua_State *L = engine_lua(engine);
   hunger.starved = false;
-  hunger.allocate = lua_getallocf(L, &hunger.data);
-  lua_setallocf(L, allocate, NULL);
+  void *data = NULL;
+  hunger.allocate = lua_getallocf(L, &data);
+  lua_setallocf(L, allocate, data);
   lua_register(L, "signal", send_signal);
   lua_register(L, "arrived", arrived);
   lua_register(L, "starve", starve);
@@ -141,10 +140,11 @@ static void test_answers(void) {
 static void test_interrupted(void) {
   struct error err;
   int requests = 0;
-  CHECK(run("arm('echo') signal(15) core.http {url = 'http://127.0.0.1:' .. port .. '/hang'} error({message "
+  CHECK(run("arm('echo') core.spawn(function() await(1) signal(15) end) core.http {url = 'http://127.0.0.1:' "
+            ".. port .. '/hang'} error({message "
             "= ''})",
             &err, &requests) == 143);
-  CHECK(requests >= 1 && got_farewell());
+  CHECK(requests == 2 && got_farewell());
   CHECK(run("arm('echo') for i = 1, 9 do core.spawn(core.http, {url = 'http://127.0.0.1:' .. port .. "
             "'/hang'}) end "
             "await(9) signal(2) core.interrupt() signal(2) core.interrupt() return 8",
@@ -170,6 +170,13 @@ static void test_without_memory(void) {
             &err, &requests) == 1);
   CHECK_TEXT(err.message, "not enough memory");
   CHECK(requests == 21 && got_farewell());
+  /* nobody tells the one who waits for the task that died */
+  CHECK(run("arm('echo') local event = core.event() core.spawn(function() core.sleep(1) starve() return {}, "
+            "event:set() "
+            "end) core.spawn(core.sleep, 60000) while true do event:wait() end",
+            &err, &requests) == 1);
+  CHECK_TEXT(err.message, "not enough memory");
+  CHECK(requests == 1 && got_farewell());
   /* an error whose description needs memory */
   CHECK(run("arm('echo') local object = setmetatable({}, {}) starve() error(1)", &err, &requests) == 1);
   CHECK(requests == 1 && got_farewell());

@@ -207,7 +207,8 @@ describe("a crowd of deployments of one stack", function()
     local result = program.run(arguments, { directory = directory, environment = environment(1) })
     assert.equal(1, result.status)
     assert.matches("INFRA_008: another deployment holds the state\n", result.stderr)
-    assert.matches("bob on far %(process 9%) since %S+, running `scwlua destroy` in%s+https://ci.example/7", result.stderr)
+    assert.matches("bob on far %(process 9%) since %S+, %d+ seconds? ago, running%s+`scwlua destroy` in%s+https://ci.example/7",
+      result.stderr)
     arguments[5] = "--lock-wait=1s"
     result = program.run(arguments, { directory = directory, environment = environment(1) })
     assert.equal(1, result.status)

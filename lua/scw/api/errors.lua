@@ -109,6 +109,7 @@ end
 
 local function hint_for(status, kind, product, method, body)
   if body.type == "RequestTimeTooSkewed" then return "set the clock: signatures carry the time" end
+  if body.type == "SignatureDoesNotMatch" or body.type == "InvalidAccessKeyId" then return "check the access key and the secret key" end
   if kind == "limit" and status ~= 429 and body.type ~= "SlowDown" then
     return body.type == "out_of_stock" and "try another zone or another size" or "ask for a higher quota, or remove what is no longer used"
   end

@@ -110,26 +110,33 @@ end
 ---@field address? string
 
 ---@param options scw.StorageRequest
----@return table|nil response
----@return scw.ApiError|nil err
-function methods:request(options)
+---@return table for `core.s3`
+local function prepared(self, options)
   local credentials, client = self.client.credentials, self.client
   local headers = { ["user-agent"] = client.user_agent }
   for name, value in pairs(options.headers or {}) do headers[name] = value end
   if options.body then headers["content-md5"] = core.base64(assert(core.digest("md5", options.body))) end
-  local conditional = headers["if-match"] or (headers["if-none-match"] and options.method ~= "GET" and options.method ~= "HEAD")
-  local path = "/" .. (options.bucket or "") .. (options.key and "/" .. options.key or "")
-  local sub = options.query and options.query[1]
-  local call = {
-    method = options.method, path = path .. (sub and sub[2] == "" and "?" .. sub[1] or ""), product = PRODUCT, address = options.address,
-    secrets = { credentials.secret_key },
-  }
-  local request = {
+  return {
     method = options.method, endpoint = self.endpoint, region = self.region, bucket = options.bucket, key = options.key,
     query = options.query, headers = headers, body = options.body,
     access_key = self.access_key, secret_key = credentials.secret_key,
     path_style = self.path_style or (options.bucket ~= nil and options.bucket:find(".", 1, true) ~= nil), -- no certificate for a.b.s3
     timeout_ms = options.timeout_ms or TIMEOUT_MS, connect_timeout_ms = CONNECT_TIMEOUT_MS, insecure = credentials.insecure or false,
+  }
+end
+
+---@param options scw.StorageRequest
+---@return table|nil response
+---@return scw.ApiError|nil err
+function methods:request(options)
+  local client, request = self.client, prepared(self, options)
+  local headers = request.headers
+  local conditional = headers["if-match"] or (headers["if-none-match"] and options.method ~= "GET" and options.method ~= "HEAD")
+  local path = "/" .. (options.bucket or "") .. (options.key and "/" .. options.key or "")
+  local sub = options.query and options.query[1]
+  local call = {
+    method = options.method, path = path .. (sub and sub[2] == "" and "?" .. sub[1] or ""), product = PRODUCT, address = options.address,
+    secrets = { client.credentials.secret_key },
   }
   local idempotent = options.idempotent
   if idempotent == nil then idempotent = not conditional end
@@ -459,6 +466,22 @@ function methods:put(bucket, key, content, options)
   local facts = facts_of(response)
   facts.size = #content
   return facts.etag, facts
+end
+
+--- Has an object replaced when this process ends, unless it is withdrawn before (see core/farewell.h).
+---@param bucket string
+---@param key string
+---@param content string
+---@param if_match string the ETag of what may be replaced
+---@param leftover? string a file to remove when that worked
+---@return { withdraw: fun(self) }|nil, table|nil err
+function methods:farewell(bucket, key, content, if_match, leftover)
+  local request = prepared(self, {
+    method = "PUT", bucket = bucket, key = key, body = content,
+    headers = { ["content-type"] = "application/octet-stream", ["if-match"] = if_match },
+  })
+  request.leftover = leftover
+  return core.farewell_s3(request)
 end
 
 --- Deletes an object or one of its versions; one that is gone already is fine.

@@ -26,6 +26,7 @@ local record = require "scw.engine.record"
 local recorded = require "scw.engine.recorded"
 local refresh = require "scw.engine.refresh"
 local rollback = require "scw.engine.rollback"
+local status = require "scw.state.status"
 local store = require "scw.state.store"
 local suggest = require "scw.suggest"
 local turn = require "scw.engine.turn"
@@ -104,13 +105,16 @@ local function client_of(self)
   return self.client
 end
 
+--- Where the state is; its key is not needed for that.
 ---@param self scw.Session
+---@return scw.state.Backend|nil backend
+---@return string|scw.Error name of the state there, or the error
 local function backend_of(self)
   if self.backend then return self.backend, self.name or self.stack.name end
   local declaration = self.stack.state
   if declaration.kind == "file" then
-    local backend, name = require("scw.state.file").at(declaration.path)
-    return backend, name
+    self.backend, self.name = require("scw.state.file").at(declaration.path)
+    return self.backend, self.name
   end
   local client, err = client_of(self)
   if not client then return nil, err end
@@ -120,11 +124,13 @@ local function backend_of(self)
     })
     return require("scw.state.s3").new({ storage = storage, bucket = place.bucket, on_message = self.on_message })
   end
-  if not declaration.replica then return bucket(declaration), declaration.key end
-  return require("scw.state.mirror").new({
-    primary = bucket(declaration), replica = bucket(declaration.replica), patience = declaration.replica.patience,
-    on_message = self.on_message,
-  }), declaration.key
+  self.backend, self.name = bucket(declaration), declaration.key
+  if declaration.replica then
+    self.backend = require("scw.state.mirror").new({
+      primary = self.backend, replica = bucket(declaration.replica), patience = declaration.replica.patience, on_message = self.on_message,
+    })
+  end
+  return self.backend, self.name
 end
 
 ---@param self scw.Session
@@ -149,7 +155,6 @@ local function store_of(self)
   if key == nil then return nil, err end
   local backend, name = backend_of(self)
   if not backend then return nil, name end
-  self.backend, self.name = backend, name
   self.store = store.new({
     backend = backend, codec = codec.new({ stack = self.stack.name, key = key or nil, unsealed = self.options.unsealed }), name = name,
     stack = self.stack.name, environment = self.stack.environment, keep = self.options.keep,
@@ -550,11 +555,14 @@ end
 
 --- Who holds the lock with this id.
 ---@param id string
----@return scw.state.LockFacts|nil, scw.Error|nil
+---@return scw.state.LockFacts|nil facts
+---@return string|scw.Error sentence who that is, or the error
 function methods:lock(id)
-  local opened, err = store_of(self)
-  if not opened then return nil, err end
-  return locks.find(self.backend, self.name, id)
+  local backend, name = backend_of(self)
+  if not backend then return nil, name end
+  local facts, err = locks.find(backend, name, id)
+  if not facts then return nil, err end
+  return facts, locks.describe(facts, backend:now())
 end
 
 --- Changes what is recorded, not what is there: calls `fn` with a deployment that has begun, while the state is as this session read it.
@@ -572,9 +580,9 @@ end
 ---@param id string
 ---@return boolean|nil, scw.Error|nil
 function methods:unlock(id)
-  local opened, err = store_of(self)
-  if not opened then return nil, err end
-  return locks.remove(self.backend, self.name, id)
+  local backend, name = backend_of(self)
+  if not backend then return nil, name end
+  return locks.remove(backend, name, id)
 end
 
 -- Looking ---------------------------------------------------------------------------------------------------------------
@@ -586,6 +594,14 @@ function methods:place() return store_of(self) end
 --- The state as it is saved now.
 ---@return scw.state.Document|nil, scw.Error|nil
 function methods:state() return load(self) end
+
+--- How the state is doing. Takes no lock, writes nothing, and needs no key for what can be seen without.
+---@return scw.state.Status|nil, scw.Error|nil
+function methods:status()
+  local backend, name = backend_of(self)
+  if not backend then return nil, name end
+  return status.read({ backend = backend, name = name, host = self.host or core.host(), load = function() return load(self) end })
+end
 
 --- The outputs of the last apply, sorted; secret ones have no value.
 ---@return { name: string, value: any, secret: boolean }[]|nil, scw.Error|nil

@@ -33,11 +33,12 @@ function turn.lease(environment, declaration)
 end
 
 ---@param facts { holder?: scw.state.Claim, place: integer }
+---@param now number
 ---@return string
-local function waiting(facts)
+local function waiting(facts, now)
   local holder = facts.holder
   local who = not holder and "others go first"
-    or (holder.state == "waiting" and "%s waits before this run" or "it is held by %s"):format(lock.describe(holder))
+    or (holder.state == "waiting" and "%s waits before this run" or "it is held by %s"):format(lock.describe(holder, now))
   return ("Waiting for the state, place %d in the queue: %s."):format(facts.place, who)
 end
 
@@ -65,7 +66,7 @@ function turn.take(facts)
   local held
   held, err = locks.acquire({
     backend = backend, name = name, command = core.program .. " " .. facts.command, environment = facts.environment, host = facts.host,
-    lease = lease, wait = facts.wait, on_wait = function(news) facts.on_message(waiting(news)) end,
+    lease = lease, wait = facts.wait, on_wait = function(news) facts.on_message(waiting(news, backend:now())) end,
   })
   if not held then return nil, err end
   if held.warning then facts.on_message(held.warning) end
@@ -89,9 +90,14 @@ function turn.take(facts)
   return self
 end
 
-local function stale()
+--- Says who was quicker, when the state tells.
+local function stale(present)
+  local deployments = present.document.deployments
+  local last = deployments[#deployments]
   return errors.new({
     code = "INFRA_011", kind = "condition", message = "the state changed since the plan was made",
+    details = last and { ("latest deployment: %s on %s, begun %s, `%s`"):format(last.who, last.host,
+      lock.since(last.started, present.backend:now()), last.command) },
     hint = "plan again: the new plan may differ", stale = true,
   })
 end
@@ -102,7 +108,7 @@ end
 ---@param fn fun(store: scw.state.Store, held: scw.state.Lock): any, scw.Error|nil
 ---@return any, scw.Error|nil what `fn` answers
 function methods:write(position, former, fn)
-  if self.position ~= position then return nil, stale() end
+  if self.position ~= position then return nil, stale(self.store) end
   if self.store.fresh then self.store.document = former.document end -- the plan's marks hang on its key
   local begun, err = self.store:begin(self.held)
   if not begun then return nil, err end
@@ -112,10 +118,14 @@ end
 ---@return boolean
 function methods:is_closed() return self.held.done or false end
 
---- Gives the lock back. Twice is fine.
+--- Gives the lock back. Twice is fine. A run that failed may have left a write in flight.
 function methods:close()
-  local released, failure = self.held:release()
-  if not released then self.on_message(failure.message) end
+  local log = self.store and self.store.log
+  local released, failure = self.held:release(log and log.writing)
+  if released then return end
+  if failure.kind == "condition" then return self.on_message(failure.message) end
+  self.on_message(("The lock of the state could not be given back (%s). The end of this run tries once more; otherwise it ends with "
+    .. "its lease."):format(failure.message))
 end
 
 return turn

@@ -1,5 +1,6 @@
 --- Who wants a state, or has it: what the lock and the places in its queue say about a run.
 local core = require "core"
+local dates = require "scw.api.dates"
 local witness = require "scw.state.witness"
 
 local claim = {}
@@ -57,12 +58,51 @@ function claim.expired(backend, facts)
   return type(facts.expires) == "number" and backend:now() >= facts.expires
 end
 
+local UNITS = { { "day", 86400 }, { "hour", 3600 }, { "minute", 60 }, { "second", 1 } }
+
+local function counted(count, noun) return ("%d %s"):format(count, count == 1 and noun or noun .. "s") end
+
+--- A time span in words: "4 minutes", "1 hour and 5 minutes".
+---@param seconds number
+---@return string
+function claim.span(seconds)
+  local left = math.max(math.floor(seconds + 0.5), 0)
+  for index, unit in ipairs(UNITS) do
+    if left >= unit[2] or unit[2] == 1 then
+      local smaller = UNITS[index + 1]
+      local count = left // unit[2]
+      local rest = smaller and count < 10 and unit[2] > 60 and left % unit[2] // smaller[2] or 0
+      return counted(count, unit[1]) .. (rest > 0 and " and " .. counted(rest, smaller[1]) or "")
+    end
+  end
+  error("unreachable")
+end
+
+--- Seconds since a claim was made.
+---@param facts scw.state.Claim
+---@param now number
+---@return integer|nil
+function claim.age(facts, now)
+  local began = dates.seconds_of_timestamp(facts.created)
+  return began and math.max(math.floor(now - began), 0)
+end
+
+--- Since when, and how long that is: "2026-01-02T03:04:05Z, 4 minutes ago".
+---@param timestamp string
+---@param now number seconds since 1970
+---@return string
+function claim.since(timestamp, now)
+  local began = dates.seconds_of_timestamp(timestamp)
+  return began and ("%s, %s ago"):format(timestamp, claim.span(now - began)) or tostring(timestamp)
+end
+
 --- Who it is, since when, and what for.
 ---@param facts scw.state.Claim
+---@param now number seconds since 1970 by the clock of the service that keeps the object
 ---@return string
-function claim.describe(facts)
-  local line = ("%s on %s (process %s) since %s, running `%s`"):format(facts.who, facts.host, tostring(facts.pid), facts.created,
-    facts.command)
+function claim.describe(facts, now)
+  local line = ("%s on %s (process %s) since %s, running `%s`"):format(facts.who, facts.host, tostring(facts.pid),
+    claim.since(facts.created, now), facts.command)
   return facts.run and line .. " in " .. facts.run or line
 end
 

@@ -4,6 +4,7 @@ local errors = require "scw.errors"
 
 local file = {}
 
+local GUARD = ".scwlua-guard"
 local GUARD_PATIENCE_MS = 10000
 local GUARD_PAUSE_MS = 5
 
@@ -16,6 +17,9 @@ local GUARD_PAUSE_MS = 5
 ---@field sweep? fun(self, name: string) removes what is left of preparations that were not finished
 ---@field now fun(self): number the time in seconds since 1970, by the clock that all users of this backend share
 ---@field describe fun(self, key?: string): string
+---@field etag_of? fun(self, bytes: string): string the etag that an object with these bytes has, as far as anybody can tell
+---@field farewell? fun(self, key: string, bytes: string, etag: string, leftover?: string): { withdraw: fun(self) }|nil, table|nil puts the
+--- object, if it still has that etag, when this process ends without having withdrawn it; removes the file `leftover` then
 
 ---@class scw.state.FileBackend: scw.state.Backend
 ---@field directory string
@@ -50,17 +54,25 @@ function methods:now() return core.now() end
 
 function methods:path(key) return self.directory .. "/" .. key end
 
-local function etag_of(bytes) return core.hex(core.digest("sha256", bytes)) end
+function methods:etag_of(bytes) return core.hex(core.digest("sha256", bytes)) end
+
+--- Files are refused to somebody who is not the one who made them, or on a file system that is read only.
+local function explain(self, failure)
+  if failure.kind == "denied" then
+    failure.hint = ("the user %s has to be able to read and write in %s"):format(core.host().user, self:describe())
+  end
+  return failure
+end
 
 function methods:get(key)
   local bytes, failure = core.file_read(self:path(key))
-  if not bytes then return nil, failure end
-  return bytes, etag_of(bytes)
+  if not bytes then return nil, explain(self, failure) end
+  return bytes, self:etag_of(bytes)
 end
 
 --- Nobody else changes objects while this is held. It is short: no one holds it across a wait.
 local function guard(self)
-  local path, deadline = self:path(".scwlua-guard"), core.clock() + GUARD_PATIENCE_MS
+  local path, deadline = self:path(GUARD), core.clock() + GUARD_PATIENCE_MS
   while true do
     local held, failure = core.file_lock(path)
     if held then return held end
@@ -82,13 +94,13 @@ end
 function methods:put(key, bytes, condition)
   local path = self:path(key)
   local ok, failure = ensure_directory(path)
-  if not ok then return nil, failure end
+  if not ok then return nil, explain(self, failure) end
   if condition and condition.if_none_match then
     ok, failure = core.file_create(path, bytes)
     if not ok and failure.kind == "exists" then return condition_failed(key) end
   elseif condition and condition.if_match then
     local held <close>, locked = guard(self)
-    if not held then return nil, locked end
+    if not held then return nil, explain(self, locked) end
     local present, etag = self:get(key)
     if not present and etag.kind ~= "not_found" then return nil, etag end
     if not present or etag ~= condition.if_match then return condition_failed(key) end
@@ -96,8 +108,12 @@ function methods:put(key, bytes, condition)
   else
     ok, failure = core.file_write(path, bytes)
   end
-  if not ok then return nil, failure end
-  return etag_of(bytes)
+  if not ok then return nil, explain(self, failure) end
+  return self:etag_of(bytes)
+end
+
+function methods:farewell(key, bytes, etag, leftover)
+  return core.farewell_file({ path = self:path(key), guard = self:path(GUARD), present = etag, bytes = bytes, leftover = leftover })
 end
 
 function methods:delete(key)
@@ -112,7 +128,7 @@ function methods:list(prefix)
   local names, failure = core.file_list(self.directory .. "/" .. directory)
   if not names then
     if failure.kind == "not_found" then return {} end
-    return nil, failure
+    return nil, explain(self, failure)
   end
   local keys = {}
   for _, name in ipairs(names) do
@@ -124,7 +140,7 @@ end
 --- Files need no preparation beyond their directory.
 function methods:prepare()
   local ok, failure = core.directory_create(self.directory)
-  if not ok then return nil, errors.wrap(failure, "cannot make the directory of the state") end
+  if not ok then return nil, errors.wrap(explain(self, failure), "cannot make the directory of the state") end
   return true
 end
 

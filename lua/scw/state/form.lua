@@ -15,11 +15,14 @@ local function plain(kind)
   return function(value) return type(value) ~= kind and "" or nil end
 end
 
-local text, flag, number = plain "string", plain "boolean", plain "number"
+local text, flag = plain "string", plain "boolean"
 
 local function count(value)
   return not (math.type(value) == "integer" and value >= 0 and value < LARGEST) and "" or nil
 end
+
+--- Seconds since 1970 that can be counted with.
+local function time(value) return not (type(value) == "number" and value > -LARGEST and value < LARGEST) and "" or nil end
 
 local function anything() return nil end
 
@@ -199,14 +202,15 @@ form.deployment = object({
 })
 
 local CLAIM = {
-  id = text, who = text, host = text, pid = integer, command = text, run = optional(text), created = text, expires = optional(number),
+  id = text, who = text, host = text, pid = integer, command = text, run = optional(text), created = text, expires = optional(time),
   witness = optional(text),
 }
 
 form.lock = object(with(CLAIM, {
   state = one_of("held", "released"), fence = optional(count), renewals = optional(count), removed = optional(flag),
+  abandoned = optional(flag),
 }))
 
-form.place = object(with(CLAIM, { state = one_of("waiting", "gone"), expires = number }))
+form.place = object(with(CLAIM, { state = one_of("waiting", "gone"), expires = time }))
 
 return form

@@ -8,8 +8,8 @@ local reference = require "scw.dsl.reference"
 local keys = {}
 
 local MAKE = "(umask 077; openssl rand -hex 32 > %s)"
-local HOW = "make one with `" .. MAKE:format("state.key") .. "` and set SCWLUA_STATE_KEY_FILE=state.key, or set SCWLUA_STATE_PASSPHRASE; "
-  .. "keep it: without it the state is lost"
+local HOW = "give the one that it was sealed with; for a new state make one with `" .. MAKE:format("state.key") .. "` and set "
+  .. "SCWLUA_STATE_KEY_FILE=state.key, or set SCWLUA_STATE_PASSPHRASE; keep it: without it the state is lost"
 
 local function problem(message, hint, kind)
   return errors.new({ code = "INFRA_001", kind = kind, message = message, hint = hint })

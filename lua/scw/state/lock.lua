@@ -7,6 +7,7 @@
 local claim = require "scw.state.claim"
 local core = require "core"
 local errors = require "scw.errors"
+local farewell = require "scw.state.farewell"
 local form = require "scw.state.form"
 local json = require "scw.json"
 local queue = require "scw.state.queue"
@@ -26,6 +27,7 @@ local POLL = 2
 ---@field fence integer
 ---@field renewals integer
 ---@field removed? boolean it was released by somebody else
+---@field abandoned? boolean it was released for a run that could not go on: what that sent last may still arrive
 
 ---@class scw.state.Lock
 ---@field facts scw.state.LockFacts
@@ -42,7 +44,7 @@ local metatable = { __index = methods, __close = function(self) self:release() e
 ---@return string
 function lock.key(name) return name .. ".lock" end
 
-lock.describe = claim.describe
+lock.describe, lock.since = claim.describe, claim.since
 
 ---@param backend scw.state.Backend
 ---@param name string
@@ -73,11 +75,25 @@ local function copy_of(facts)
 end
 
 --- The body that says: free.
-local function released(backend, facts, removed)
+---@param how? "removed"|"abandoned"
+local function released(backend, facts, how)
   local body = copy_of(facts)
   body.state, body.released, body.witness, body.expires = "released", claim.timestamp(backend:now()), nil, nil
-  body.removed = removed
-  return assert(json.encode(body))
+  if how then body[how] = true end
+  if how == "abandoned" then body.released = nil end -- nobody knows yet when
+  return body
+end
+
+--- Puts the lock; whoever gets it this way gives it back even if the process ends in the middle of this.
+---@param facts scw.state.LockFacts
+---@param condition table
+---@return string|nil etag, table|nil failure
+local function put(self, facts, condition)
+  local held, bytes = facts.state == "held", assert(json.encode(facts))
+  if held then self.farewell:prepare(bytes, assert(json.encode(released(self.backend, facts, "abandoned")))) end
+  local etag, failure = self.backend:put(lock.key(self.name), bytes, condition)
+  if held then self.farewell:settle(etag, failure) end
+  return etag, failure
 end
 
 -- Holding ---------------------------------------------------------------------------------------------------------------
@@ -98,7 +114,7 @@ end
 local function lose(self, present)
   local now = "nobody"
   if present and present.state == "held" then
-    now = claim.describe(present)
+    now = claim.describe(present, self.backend:now())
   elseif present and present.removed then
     now = "nobody: it was freed with unlock"
   end
@@ -116,7 +132,7 @@ local function rewrite(self, make_body)
   local failure
   for _ = 1, 2 do
     local etag
-    etag, failure = self.backend:put(lock.key(self.name), make_body(), { if_match = self.etag })
+    etag, failure = put(self, make_body(), { if_match = self.etag })
     if etag then
       self.etag = etag
       return true
@@ -148,7 +164,7 @@ local function renew(self, fence)
   body.renewals, body.fence = body.renewals + 1, fence or body.fence
   local ok, failure, present = rewrite(self, function()
     body.expires = claim.expiry(self.backend, self.lease)
-    return assert(json.encode(body))
+    return body
   end)
   if ok then
     self.facts, self.renewed = body, began
@@ -171,6 +187,9 @@ end
 ---@return boolean|nil, scw.Error|nil
 function methods:check()
   if self.lost then return nil, self.lost end
+  if self.done then
+    return nil, errors.new({ code = "INFRA_008", kind = "lost", message = "the lock of the state was given back: nothing more is saved" })
+  end
   if since(self, self.renewed) < self.lease then return true end
   return renew(self)
 end
@@ -181,23 +200,26 @@ end
 function methods:raise(fence) return renew(self, fence) end
 
 --- Gives the lock back. Twice is fine.
+---@param abandoned? boolean something that was sent may still arrive: whoever comes next takes over
 ---@param left? boolean another lock of this run could not be given back: the witness stays for whoever finds that one
 ---@return boolean|nil released, scw.Error|nil
-function methods:release(left)
+function methods:release(abandoned, left)
   if self.done then return true end
   self.done = true
   while self.renewing do self.changed:wait() end
   self.keeper:cancel()
   if self.lost then -- that was told already
+    self.farewell:withdraw()
     if self.witness then self.witness:drop(left) end
     return true
   end
   local ok, failure, present
   for _ = 1, 2 do -- an interrupt may end the first attempt
-    ok, failure, present = rewrite(self, function() return released(self.backend, self.facts) end)
+    ok, failure, present = rewrite(self, function() return released(self.backend, self.facts, abandoned and "abandoned" or nil) end)
     if ok or failure.kind ~= "cancelled" then break end
   end
   local settled = ok or failure.kind == "condition"
+  if settled then self.farewell:withdraw() end
   if self.witness then self.witness:drop(left or not settled) end
   if ok or (present and present.state == "released" and present.id == self.facts.id and not present.removed) then
     return true
@@ -212,32 +234,41 @@ end
 
 -- Taking ----------------------------------------------------------------------------------------------------------------
 
-local function conflict(backend, name, facts, position)
+local function conflict(backend, name, facts, position, waited)
   local details = {}
   if facts and facts.state == "held" then
-    details = { "holder: " .. claim.describe(facts), "lock: " .. facts.id }
+    details = { "holder: " .. claim.describe(facts, backend:now()), "lock: " .. facts.id }
   elseif facts then
-    details = { "next: " .. claim.describe(facts) }
+    details = { "next: " .. claim.describe(facts, backend:now()) }
   end
   if position and position > 0 then details[#details + 1] = ("place in the queue: %d"):format(position) end
-  details[#details + 1] = "state: " .. backend:describe(name)
   local held = facts and facts.state == "held"
+  local unlock = held and ("free the state with `%s unlock STACK %s`"):format(core.program, facts.id)
+  local if_dead = held and "if it is certain that it died, " .. unlock
+  if held and type(facts.expires) == "number" then
+    details[#details + 1] = ("lease: ends in %s unless it is renewed"):format(claim.span(facts.expires - backend:now()))
+    if_dead = "if it died, the next run takes over when its lease has ended; when that is too late and its death certain, " .. unlock
+  end
+  details[#details + 1] = "state: " .. backend:describe(name)
   return errors.new({
     code = "INFRA_008", kind = "locked",
-    message = held and "another deployment holds the state" or "other deployments wait for the state",
+    message = (held and "another deployment holds the state" or "other deployments wait for the state")
+      .. (waited and (", still after %s"):format(claim.span(waited)) or ""),
     details = details, lock = facts,
-    hint = held and ("wait until it ends (`--lock-wait 1h`); if it is certain that it died, free the state with `%s unlock STACK %s`")
-      :format(core.program, facts.id) or "wait for them (`--lock-wait 1h`)",
+    hint = held and "wait until it ends (`--lock-wait 1h`); " .. if_dead or "wait for them (`--lock-wait 1h`)",
   })
 end
 
---- Nobody knows whether the lock was taken: if it was, it is given back. If that cannot be told, the witness tells the next run.
-local function give_up(backend, name, proof, body)
+--- Nobody knows whether the lock was taken: if it was, it is given back. If that cannot be told, the end of the process tries once
+--- more, and then the witness tells the next run.
+local function give_up(self, body)
+  local backend, name, proof = self.backend, self.name, self.witness
   local present, etag = lock.read(backend, name)
   local in_doubt = not present and etag ~= nil
   if present and present.id == body.id and present.state == "held" then
-    in_doubt = not backend:put(lock.key(name), released(backend, body), { if_match = etag })
+    in_doubt = not put(self, released(backend, body), { if_match = etag })
   end
+  if not in_doubt then self.farewell:withdraw() end
   if proof then proof.doubtful = in_doubt end
 end
 
@@ -258,12 +289,10 @@ end
 --- May this lock be replaced? Says what became of its holder.
 local function is_free(request, present, host)
   if not present or present.state == "released" then return true end
-  local dead = witness.of_dead(present, host)
+  local dead, who = witness.of_dead(present, host), claim.describe(present, request.backend:now())
   if present.id == request.ended then return true, nil, dead end
-  if dead then return true, "took over the lock of a run that died: " .. claim.describe(present), dead end
-  if claim.expired(request.backend, present) then
-    return true, ("took over the lock of a run that did not renew it: %s"):format(claim.describe(present))
-  end
+  if dead then return true, "took over the lock of a run that died: " .. who, dead end
+  if claim.expired(request.backend, present) then return true, "took over the lock of a run that did not renew it: " .. who end
   return false
 end
 
@@ -283,18 +312,19 @@ local function try(request, facts, proof, lease)
     local self = setmetatable({
       backend = backend, name = name, facts = body, lease = lease, witness = proof, warning = warning, changed = core.event(),
       elapsed = request.elapsed or elapsed_of_process, sleep = request.sleep or core.sleep, on_lost = function() end,
-      takeover = not given_back, ended = (given_back or dead) and present and present.id or nil,
+      takeover = not given_back or present.abandoned == true, ended = (given_back or dead) and present and present.id or nil,
+      farewell = farewell.new(backend, lock.key(name), body.witness),
     }, metatable)
     self.renewed = moment(self)
     local failure
-    self.etag, failure = backend:put(lock.key(name), assert(json.encode(body)), present and { if_match = etag } or { if_none_match = true })
+    self.etag, failure = put(self, body, present and { if_match = etag } or { if_none_match = true })
     if dead then dead:drop(not self.etag) end
     if self.etag then
       self.keeper = core.spawn(keep, self)
       return self
     end
     if failure.kind ~= "condition" then
-      give_up(backend, name, proof, body)
+      give_up(self, body)
       return nil, errors.wrap(failure, "cannot lock the state at " .. backend:describe(name))
     end
   end
@@ -325,7 +355,7 @@ local function wait_for_it(request, facts, proof, line)
     if err then return nil, err end
     local shown = holder and holder.state == "held" and holder or nearest or holder
     if not request.wait then return nil, conflict(request.backend, request.name, shown) end
-    if elapsed() - began >= request.wait then return nil, conflict(request.backend, request.name, shown, ahead + 1) end
+    if elapsed() - began >= request.wait then return nil, conflict(request.backend, request.name, shown, ahead + 1, elapsed() - began) end
     waited = true
     local ok
     if not line.number then
@@ -377,7 +407,8 @@ function lock.find(backend, name, id)
     local held = facts.state == "held"
     return nil, errors.new({
       code = "INFRA_004", kind = "not_found", message = ("the lock %s does not exist (any more)"):format(id),
-      hint = held and ("the lock is now %s, held by %s"):format(facts.id, claim.describe(facts)) or "the state is not locked",
+      hint = held and ("the lock is now %s, held by %s"):format(facts.id, claim.describe(facts, backend:now()))
+        or "the state is not locked",
     })
   end
   return facts, etag
@@ -407,7 +438,7 @@ function lock.remove(backend, name, id)
     local facts, etag = lock.find(backend, name, id)
     if not facts then return nil, etag end
     local done
-    done, failure = backend:put(lock.key(name), released(backend, facts, true), { if_match = etag })
+    done, failure = backend:put(lock.key(name), assert(json.encode(released(backend, facts, "removed"))), { if_match = etag })
     if done then return true end
     if failure.kind ~= "condition" then break end
   end

@@ -4,7 +4,7 @@
 --- same fencing number. A side that does not answer is left out: its lock ends with its lease.
 local lock = require "scw.state.lock"
 
-local locks = {}
+local locks = { describe = lock.describe }
 
 --- How long a side that went out is asked to take its lock back.
 local PARTING_MS = 2000
@@ -57,8 +57,9 @@ function methods:raise(fence)
 end
 
 --- Gives all of them back. A side that was out is asked once more: it may be back.
+---@param abandoned? boolean something that was sent may still arrive
 ---@return boolean|nil released, scw.Error|nil
-function methods:release()
+function methods:release(abandoned)
   if self.done then return true end
   self.done, self.mirror.check = true, nil
   local ok, err, left = true, nil, false
@@ -66,7 +67,7 @@ function methods:release()
     local one = self.held[index]
     local was_out = one.side.out ~= nil
     if was_out then one.side:revive(PARTING_MS) end
-    local released, failure = one.lock:release(left)
+    local released, failure = one.lock:release(abandoned, left)
     left = left or not released
     if not released and not was_out then ok, err = nil, failure end
   end

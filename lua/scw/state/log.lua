@@ -81,6 +81,13 @@ end
 
 ---@param self scw.state.Log
 local function write_all(self)
+  local guard <close> = setmetatable({}, { __close = function(_, bug) -- luacheck: ignore 211
+    if bug == nil then return end
+    self.writing = false -- nobody may wait for what will never be written
+    local what = type(bug) == "table" and bug.message or tostring(bug)
+    self.failure = errors.new({ code = "INFRA_011", kind = "bug", message = "cannot save the state: " .. what })
+    self.changed:set()
+  end })
   while #self.pending > 0 and not self.failure do
     if not self.urgent then self.hurry:wait(PAUSE_MS) end
     local entries, upto = self.pending, self.appended

@@ -58,6 +58,26 @@ local function body(facts, more)
   return assert(json.encode(content))
 end
 
+--- Who waits, in order, whether alive or not. Changes nothing.
+---@param backend scw.state.Backend
+---@param name string of the state
+---@return scw.state.Claim[]|nil places with `number`, scw.Error|nil
+function queue.list(backend, name)
+  local numbers, err = numbers_of({ backend = backend, name = name })
+  if not numbers then return nil, err end
+  local places = {}
+  for _, number in ipairs(numbers) do
+    local bytes, failure = backend:get(queue.key(name, number))
+    if not bytes and failure.kind ~= "not_found" then return nil, errors.wrap(failure, "cannot read the queue of the state") end
+    local facts = bytes and json.decode(bytes)
+    if type(facts) == "table" and type(facts.id) == "string" and facts.state == "waiting" then
+      facts.number = number
+      places[#places + 1] = facts
+    end
+  end
+  return places
+end
+
 --- Gives up the place of a number as it was read. False: somebody else changed it first.
 local function bury(self, number, etag, facts)
   local key = queue.key(self.name, number)

@@ -72,6 +72,11 @@ end
 
 function methods:delete(key) return self.storage:delete(self.bucket, key) end
 
+--- What services make of the bytes of an object that is written as a whole. One that does it in another way is not served by a guess.
+function methods:etag_of(bytes) return core.hex(core.digest("md5", bytes)) end
+
+function methods:farewell(key, bytes, etag, leftover) return self.storage:farewell(self.bucket, key, bytes, etag, leftover) end
+
 function methods:list(prefix)
   local objects, err = self.storage:list(self.bucket, { prefix = prefix })
   if not objects then

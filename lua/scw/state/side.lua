@@ -27,10 +27,15 @@ local metatable = { __index = methods }
 ---@param facts { backend: scw.state.Backend, role: "primary"|"replica", patience?: number, on_out?: fun(side: scw.state.Side) }
 ---@return scw.state.Side
 function side.new(facts)
-  return setmetatable({
-    backend = facts.backend, role = facts.role, patience_ms = (facts.patience or side.PATIENCE) * 1000,
+  local backend = facts.backend
+  local self = setmetatable({
+    backend = backend, role = facts.role, patience_ms = (facts.patience or side.PATIENCE) * 1000,
     on_out = facts.on_out or function() end,
   }, metatable)
+  for _, name in ipairs({ "etag_of", "farewell" }) do -- not every backend has them; neither waits
+    if backend[name] then self[name] = function(_, ...) return backend[name](backend, ...) end end
+  end
+  return self
 end
 
 --- Does an error say that nobody answered, or that the service is down?

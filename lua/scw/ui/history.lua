@@ -9,7 +9,9 @@ local value = require "scw.ui.value"
 local history_view = {}
 
 --- "+3 ~1", or "2 changed".
-local function changed(record)
+---@param record scw.state.Deployment
+---@return string
+function history_view.changed(record)
   local parts = {}
   for _, action in ipairs(style.action_order) do
     local count = (record.planned or {})[action]
@@ -37,7 +39,7 @@ function history_view.lines(records, look)
   local rows = { text.history.columns }
   for i, record in ipairs(records) do
     rows[i + 1] = {
-      style.short(record.id), record.started, record.result, changed(record), style.commit(record) or "-",
+      style.short(record.id), record.started, record.result, history_view.changed(record), style.commit(record) or "-",
       ("%s@%s"):format(record.who, record.host), command(record),
     }
     for j, cell in ipairs(rows[i + 1]) do rows[i + 1][j] = style.clean(cell) end
@@ -47,9 +49,10 @@ function history_view.lines(records, look)
   return lines
 end
 
+--- For programs.
 ---@param record scw.state.Deployment
 ---@return table
-local function public_record(record)
+function history_view.public_record(record)
   return {
     id = record.id, serial = record.serial, previous = record.previous, lineage = record.lineage, who = record.who, host = record.host,
     command = record.command, run = record.run, back_to = record.back_to, commit = record.commit, dirty = record.dirty or false,
@@ -62,7 +65,7 @@ end
 ---@return table
 function history_view.public(records)
   local list = {}
-  for i, record in ipairs(records) do list[i] = public_record(record) end
+  for i, record in ipairs(records) do list[i] = history_view.public_record(record) end
   return { deployments = core.array(list) }
 end
 

@@ -12,6 +12,19 @@ describe("state files", function()
   end)
   after_each(function() os.execute("rm -rf '" .. root .. "'") end)
 
+  it("that are refused name the user and the directory", function()
+    local genuine = { file_read = core.file_read, file_create = core.file_create, file_list = core.file_list }
+    for name in pairs(genuine) do core[name] = function() return nil, { kind = "denied", message = "no" } end end
+    local failures = {}
+    failures[1], failures[2], failures[3] = select(2, backend:get("a")), select(2, backend:put("a", "b", { if_none_match = true })),
+      select(2, backend:list("a"))
+    for name, call in pairs(genuine) do core[name] = call end
+    assert.equal(3, #failures)
+    for _, failure in ipairs(failures) do
+      assert.equal(("the user %s has to be able to read and write in %s"):format(core.host().user, root), failure.hint)
+    end
+  end)
+
   it("keep bytes, private, under directories that are made as needed", function()
     local etag = assert(backend:put("a.log/0001", "bytes \0 of any kind"))
     local bytes, same = backend:get("a.log/0001")

@@ -1,5 +1,6 @@
 --- Foreign documents: whatever stands in an object of the state ends in one error, or in a document that can be planned with.
 --- Documents of real applies are damaged at every place, and at random from fixed seeds.
+local core = require "core"
 local cloud = require "tests.lua.engine.cloud"
 local codec = require "scw.state.codec"
 local difference = require "scw.state.difference"
@@ -210,7 +211,7 @@ describe("a foreign state", function()
     packed.resources["app/net.main"].status, packed.resources["app/net.main"].reason = "tainted", "no room"
     packed.intents["token.t"] = copy(packed.resources["disk.d"])
     packed.intents["token.t"].id, packed.intents["token.t"].at, packed.intents["token.t"].type = nil, 5, "token"
-    check(packed, 800, 3, function(backend)
+    check(packed, 400, 6, function(backend)
       world.backend = backend
       return world:session(stack "two"):plan()
     end)
@@ -238,7 +239,7 @@ describe("a foreign state", function()
       if kept[kind] then packed.resources[address] = nil end
       kept[kind] = true
     end
-    check(packed, 300, 19, function(changed) return open(changed, false):plan() end)
+    check(packed, 100, 57, function(changed) return open(changed, false):plan() end)
   end)
 
   it("is refused when its log is foreign", function()
@@ -313,7 +314,7 @@ describe("a foreign state", function()
       local other = queue.new { backend = backend, name = "s", facts = body, lease = 30, elapsed = function() return 0 end }
       local _, err, nearest = calmly(where, other.ahead, other)
       assert.is_nil(err, where)
-      if nearest then calmly(where, lock.describe, nearest) end
+      if nearest then calmly(where, lock.describe, nearest, core.now()) end
     end
 
     local opened = store.new { backend = memory.new(), codec = codec.new { stack = "test" }, name = "s", stack = "test" }

@@ -48,6 +48,14 @@ local function addresses(document)
 end
 
 describe("the state store", function()
+  it("tells those who wait for a write that will never be made", function()
+    local made = opened(memory.new())
+    function made.codec:encode() error("boom") end -- a bug
+    local ok, err = made:commit(made:write(set("a", 1)))
+    assert.is_nil(ok)
+    assert.match("cannot save the state: .*boom", err.message)
+  end)
+
   it("is empty before the first run, and then holds what was written", function()
     local backend = memory.new()
     local first = open(backend)

@@ -49,6 +49,18 @@ local function show(context, state)
   return 0
 end
 
+local function status(context, session)
+  local seen, err = session:status()
+  if not seen then return nil, err end
+  local view, console = require "scw.ui.status", context.console
+  if console.json then
+    console:data(view.public(seen, session.stack), { indent = 2 })
+  else
+    console:print(view.lines(seen, session.stack, context.options.stack, console.style))
+  end
+  return 0
+end
+
 local function history(context, session)
   local view, records, err = require "scw.ui.history", require("scw.engine.past").records(session)
   if not records then return nil, err end
@@ -238,6 +250,15 @@ return {
         { "scwlua state show --at 3f2a9c1d stacks/staging.lua db/rdb_instance.main", "the same after that deployment" },
       },
       run = with_state(show),
+    },
+    status = {
+      name = "state status",
+      summary = "Show how the state is doing: who holds it and for how long, who waits, what was interrupted, what to do.",
+      description = "Takes no lock, writes nothing, and shows what can be seen without the key when there is none.",
+      arguments = { options.stack_argument },
+      options = options.stack,
+      examples = { { "scwlua state status stacks/staging.lua", "is somebody deploying, and since when?" } },
+      run = with_session(status),
     },
     history = {
       name = "state history",

@@ -15,13 +15,13 @@ return {
   run = function(context)
     local workspace <close>, err = require("scw.cli.workspace").open(context)
     if not workspace then return nil, err end
-    local session, lock, agreed, done
+    local session, found, holder, agreed, done
     session, err = workspace:session()
     if not session then return nil, err end
-    lock, err = session:lock(context.options.lock)
-    if not lock then return nil, err end
-    if not context.console.json then context.console:print(text.unlock.holder(lock)) end
-    agreed, err = confirm(context, text.unlock.question)
+    found, holder = session:lock(context.options.lock)
+    if not found then return nil, holder end
+    if not context.console.json then context.console:print(text.unlock.holder(holder)) end
+    agreed, err = confirm(context, text.unlock.question, text.unlock.needs_yes_hint)
     if err then return nil, err end
     if not agreed then
       context.console:print(text.unlock.refused)
