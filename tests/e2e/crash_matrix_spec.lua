@@ -1,13 +1,13 @@
 --- A deployment that is killed loses nothing and makes nothing twice, at whatever request it dies.
 ---
---- SCWLUA_MATRIX says how many of the points are tried: "full" all of them, "few" a small share (sanitizers are slow); otherwise all of
---- the small stack and a share of the staging stack.
+--- SCWLUA_MATRIX says how many of the points are tried: "full" all of them, "few" a small share (sanitizers are slow); otherwise every
+--- request of the small stack, each in one of the three phases, and a share of the staging stack.
 local core = require "core"
 local matrix = require "tests.e2e.matrix"
 local program = require "tests.e2e.program"
 
 local STEPS = ({ full = { small = 1, staging = 1 }, few = { small = 12, staging = 60 } })[core.environment().SCWLUA_MATRIX]
-  or { small = 1, staging = 12 }
+  or { small = 3, staging = 12 }
 
 --- One of each kind of thing: made at once or after a while, told only once, part of another, in a bucket, generated.
 local SMALL = [[
