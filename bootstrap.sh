@@ -9,7 +9,7 @@ BUILD_PACKAGES=(
   lua5.4 liblua5.4-dev lua-argparse lua-cjson-dev
   libuv1-dev libcurl4-openssl-dev libssl-dev libmicrohttpd-dev libsqlite3-dev libexpat1-dev libyaml-dev libjansson-dev
 )
-TEST_PACKAGES=(lua-busted lua-check valgrind awscli curl python3 openssl)
+TEST_PACKAGES=(lua-busted lua-check valgrind awscli curl python3 openssl faketime)
 BENCH_PACKAGES=(time)
 LINT_PACKAGES=(lua-check clang clang-format clang-tidy cppcheck libclang-rt-14-dev)
 

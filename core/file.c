@@ -261,7 +261,7 @@ static bool is_directory(const char *path) {
 }
 
 static bool make_one(const char *path) {
-  if (mkdir(path, 0700) == 0) return true;
+  if (mkdir(path, 0700) == 0) return sync_directory(path);
   int number = errno;
   if (is_directory(path)) return true; /* also when a parent may not be written */
   errno = number;

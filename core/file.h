@@ -43,7 +43,8 @@ const char *file_names_at(const struct file_names *names, size_t index);
 /* Accepts NULL. */
 void file_names_free(struct file_names *names);
 
-/* Makes a directory and those above it that are missing, for this user alone. True if it exists already. */
+/* Makes a directory and those above it that are missing, durably, for this user alone. True if it exists
+ * already. */
 bool directory_create(const char *path, struct error *err);
 /* Removes an empty directory. */
 bool directory_remove(const char *path, struct error *err);

@@ -40,6 +40,34 @@ static bool holds(const char *path, const char *text) {
   return same;
 }
 
+/* How often the directory with this number was made durable. */
+static ino_t watched;
+static int syncs;
+int __real_fsync(int fd);
+int __wrap_fsync(int fd);
+
+int __wrap_fsync(int fd) {
+  struct stat facts;
+  if (fstat(fd, &facts) == 0 && facts.st_ino == watched) syncs++;
+  return __real_fsync(fd);
+}
+
+static void test_durable_directories(void) {
+  struct error err = {0};
+  struct stat facts;
+  CHECK(stat(root, &facts) == 0);
+  watched = facts.st_ino;
+  syncs = 0;
+  CHECK(directory_create(in_root("durable/below"), &err) && syncs == 1);
+  CHECK(directory_create(in_root("durable/below"), &err) && syncs == 1); /* was there */
+  CHECK(stat(in_root("durable"), &facts) == 0);
+  watched = facts.st_ino;
+  CHECK(directory_create(in_root("durable/beside"), &err) && syncs == 2);
+  CHECK(directory_remove(in_root("durable/beside"), &err) &&
+        directory_remove(in_root("durable/below"), &err));
+  CHECK(directory_remove(in_root("durable"), &err));
+}
+
 static void test_write(void) {
   struct error err = {0};
   struct stat facts;
@@ -205,6 +233,7 @@ int main(void) {
   test_large();
   test_names();
   test_directories();
+  test_durable_directories();
   test_locks();
   CHECK(count_entries() == 0);
   CHECK(rmdir(root) == 0);

@@ -11,7 +11,7 @@ local function installed(name)
 end
 
 --- Starting aws costs most of the time here. Its requests are read by the same code in every build: once is enough.
-local SANITIZED = assert(core.file_read(program.path)):find("__asan_init", 1, true) ~= nil
+local SANITIZED = program.is_sanitized()
 
 describe("other clients", function()
   local handle, directory

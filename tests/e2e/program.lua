@@ -55,6 +55,25 @@ function program.run(arguments, options)
   })
 end
 
+--- Was the program built with the address sanitizer? It is several times slower then.
+---@return boolean
+function program.is_sanitized() return assert(core.file_read(program.path)):find("__asan_init", 1, true) ~= nil end
+
+--- The library that shifts a process's clock, where it is installed and works with this build.
+---@return string|nil path
+function program.faketime()
+  if program.shift == nil then
+    program.shift = false
+    for _, machine in ipairs { "x86_64", "aarch64" } do
+      local path = ("/usr/lib/%s-linux-gnu/faketime/libfaketimeMT.so.1"):format(machine)
+      if core.file_stat(path) and program.run({ "version" }, { environment = { LD_PRELOAD = path, FAKETIME = "+4m" } }).status == 0 then
+        program.shift = path
+      end
+    end
+  end
+  return program.shift or nil
+end
+
 ---@class e2e.Emulator
 ---@field ready table what the ready line says
 ---@field environment table variables that point a client at it

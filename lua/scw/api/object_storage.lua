@@ -309,7 +309,12 @@ function methods:list(bucket, options)
         prefixes[#prefixes + 1] = decode(text(item, "Prefix"))
       end
     end
-    token = text(node, "IsTruncated") == "true" and text(node, "NextContinuationToken") or nil
+    local truncated = text(node, "IsTruncated") == "true"
+    token = truncated and text(node, "NextContinuationToken") or nil
+    if truncated and not token then
+      return nil, api_errors.unanswered({ method = "GET", path = "/" .. bucket, product = PRODUCT },
+        { kind = "invalid", message = "the list is incomplete: there is more, but the answer does not say from where", sent = true })
+    end
   until not token
   return objects, prefixes
 end

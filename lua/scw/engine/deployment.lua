@@ -48,16 +48,11 @@ end
 ---@param facts scw.DeploymentFacts
 ---@return scw.Deployment
 function deployment.begin(facts)
-  local holder, back, kept = facts.holder, facts.back_to, facts.kept or history.KEPT
+  local holder, back = facts.holder, facts.back_to
   local commit, dirty
   if back then commit, dirty = back.commit, back.dirty else commit, dirty = deployment.commit(facts.path) end
-  facts.store.on_replace = function()
-    if kept == 0 then return end
-    local ok, err = history.preserve(facts.store)
-    if not ok then facts.on_message(("the deployment before this one is missing in the history: %s"):format(err.message)) end
-  end
   return setmetatable({
-    store = facts.store, kept = kept, on_message = facts.on_message,
+    store = facts.store, kept = facts.kept or history.KEPT, on_message = facts.on_message,
     record = {
       id = holder.id, who = holder.who, host = holder.host, command = holder.command, run = holder.run, started = holder.created,
       previous = facts.previous, commit = commit, dirty = dirty, back_to = back and back.id,

@@ -378,7 +378,7 @@ function methods:turn(made)
   local taken, err = take_turn(self, self.options.lock_wait)
   if not taken then return nil, err end
   self.taken = taken
-  return taken, taken.position ~= made.position
+  return taken, not taken:stands_at(made.position)
 end
 
 --- Calls `fn` with the lock held, the state as it was when `position` was taken, and its log open.
@@ -469,7 +469,7 @@ local function put_away(self, made)
   if not remains then return remains, err end
   local taken <close>, failure = take_turn(self)
   if not taken then return failure.kind == "locked" or nil, failure end
-  if taken.position ~= made.position then return true end
+  if not taken:stands_at(made.position) then return true end
   self.taken = taken
   return self:apply(made)
 end

@@ -1,6 +1,7 @@
 --- A run's turn to write: the lock of the state, held from before its last look at the state until it is closed.
 local core = require "core"
 local errors = require "scw.errors"
+local history = require "scw.state.history"
 local lock = require "scw.state.lock"
 local locks = require "scw.state.locks"
 local normal = require "scw.schema.normal"
@@ -9,10 +10,13 @@ local store = require "scw.state.store"
 
 local turn = {}
 
+local ATTEMPTS = 5
+
 ---@class scw.Turn
 ---@field held scw.state.Lock
 ---@field store scw.state.Store the state as it was when the turn began
 ---@field position string of that state
+---@field before string where it stood before a former holder was fenced off; nothing else changed
 local methods = {}
 local metatable = { __index = methods, __close = function(self) self:close() end }
 
@@ -51,6 +55,36 @@ end
 ---@field wait? number seconds to wait for others
 ---@field on_message fun(line: string)
 
+--- What the latest deployment left goes into the history before anything replaces it, also what fences a former holder off.
+local function preserve_history(self, kept)
+  if kept == 0 then return end
+  self.store.on_replace = function()
+    local ok, err = history.preserve(self.store)
+    if not ok then self.on_message(("the deployment before this one is missing in the history: %s"):format(err.message)) end
+  end
+end
+
+--- Looks at the state. A former holder is fenced off at once: what it has under way may land until then, which takes another look.
+---@param self scw.Turn
+---@param facts scw.TurnFacts
+local function look(self, facts)
+  local ok, err
+  for _ = 1, ATTEMPTS do
+    self.store = store.new(facts.store) -- a second look at the same place
+    preserve_history(self, facts.state and facts.state.history)
+    ok, err = self.store:load()
+    if ok then ok, err = replica.equalise(self.store) end
+    if not ok then return nil, err end
+    self.before = self.store:position()
+    if not self.held.takeover or self.store.fresh then break end
+    ok, err = self.store:begin(self.held)
+    self.begun = ok
+    if ok or err.kind ~= "condition" then break end
+  end
+  self.position = self.store:position()
+  return ok, err
+end
+
 --- Waits for the turn, then looks at the state.
 ---@param facts scw.TurnFacts
 ---@return scw.Turn|nil, scw.Error|nil
@@ -76,17 +110,13 @@ function turn.take(facts)
   local release <close> = setmetatable({}, { __close = function() -- luacheck: ignore 211
     if not keep then self:close() end
   end })
-  self.store = store.new(facts.store) -- a second look at the same place
-  local loaded
-  loaded, err = self.store:load()
-  if not loaded then return nil, err end
-  local equal
-  equal, err = replica.equalise(self.store)
-  if not equal then return nil, err end
+  local seen
+  seen, err = look(self, facts)
+  if not seen then return nil, err end
   for _, number in ipairs(self.store.ignored) do
     facts.on_message(("Log segment %d of the state does not count: whoever wrote it had lost the lock."):format(number))
   end
-  self.position, keep = self.store:position(), true
+  keep = true
   return self
 end
 
@@ -102,16 +132,24 @@ local function stale(present)
   })
 end
 
+--- Is the state as it was when it stood there?
+---@param position string
+---@return boolean
+function methods:stands_at(position) return position == self.position or position == self.before end
+
 --- Calls `fn` with the store, its log open, and the lock; when the state is still as it was when `position` was taken.
 ---@param position string
 ---@param former scw.state.Store the look at the state that led to this
 ---@param fn fun(store: scw.state.Store, held: scw.state.Lock): any, scw.Error|nil
 ---@return any, scw.Error|nil what `fn` answers
 function methods:write(position, former, fn)
-  if self.position ~= position then return nil, stale(self.store) end
+  if not self:stands_at(position) then return nil, stale(self.store) end
   if self.store.fresh then self.store.document = former.document end -- the plan's marks hang on its key
-  local begun, err = self.store:begin(self.held)
-  if not begun then return nil, err end
+  if not self.begun then
+    local err
+    self.begun, err = self.store:begin(self.held)
+    if not self.begun then return nil, err end
+  end
   return fn(self.store, self.held)
 end
 
@@ -120,8 +158,7 @@ function methods:is_closed() return self.held.done or false end
 
 --- Gives the lock back. Twice is fine. A run that failed may have left a write in flight.
 function methods:close()
-  local log = self.store and self.store.log
-  local released, failure = self.held:release(log and log.writing)
+  local released, failure = self.held:release(self.store and self.store:is_doubtful())
   if released then return end
   if failure.kind == "condition" then return self.on_message(failure.message) end
   self.on_message(("The lock of the state could not be given back (%s). The end of this run tries once more; otherwise it ends with "

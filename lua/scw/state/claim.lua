@@ -50,6 +50,13 @@ function claim.expiry(backend, seconds)
   return math.floor((backend:now() + seconds + PRECISION) * 1000 + 0.5) / 1000
 end
 
+--- How many seconds a lease lasts for certain that was just written: the answer to the writing tells the time anew, and what it was
+--- reckoned with may have been told long before (an answer that took long, a machine that slept).
+---@param backend scw.state.Backend
+---@param expires number
+---@return number
+function claim.certain(backend, expires) return expires - backend:now() - PRECISION end
+
 --- Did its lease end? One without a lease never ends by itself.
 ---@param backend scw.state.Backend
 ---@param facts scw.state.Claim

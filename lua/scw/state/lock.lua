@@ -27,7 +27,7 @@ local POLL = 2
 ---@field fence integer
 ---@field renewals integer
 ---@field removed? boolean it was released by somebody else
----@field abandoned? boolean it was released for a run that could not go on: what that sent last may still arrive
+---@field abandoned? boolean it was released by a run that could not go on, or without knowing what came of a write: that may still arrive
 
 ---@class scw.state.Lock
 ---@field facts scw.state.LockFacts
@@ -130,7 +130,7 @@ end
 --- Replaces the body of the lock that we hold. Our own write whose answer got lost is found and built upon.
 local function rewrite(self, make_body)
   local failure
-  for _ = 1, 2 do
+  for _ = 1, ATTEMPTS do -- several of them may still be under way
     local etag
     etag, failure = put(self, make_body(), { if_match = self.etag })
     if etag then
@@ -146,15 +146,24 @@ local function rewrite(self, make_body)
   return nil, failure
 end
 
+local function is_certain(self) return since(self, self.renewed) < self.term end
+
+--- The lease was written by a request that began at this moment.
+local function note(self, began)
+  self.renewed, self.term = began, math.min(self.lease, claim.certain(self.backend, self.facts.expires))
+end
+
 ---@param fence? integer a higher one
 local function renew(self, fence)
   while self.renewing do
     local ok, interrupted = self.changed:wait()
     if not ok then return nil, errors.wrap(interrupted, "interrupted while the lock of the state was renewed") end
     if self.lost then return nil, self.lost end
-    if not fence then return true end
+    if not fence and is_certain(self) then return true end
   end
-  if self.done then return true end
+  if self.done then
+    return nil, errors.new({ code = "INFRA_008", kind = "lost", message = "the lock of the state was given back: nothing more is saved" })
+  end
   self.renewing = true
   local guard <close> = setmetatable({}, { __close = function() -- luacheck: ignore 211
     self.renewing = false
@@ -167,7 +176,8 @@ local function renew(self, fence)
     return body
   end)
   if ok then
-    self.facts, self.renewed = body, began
+    self.facts = body
+    note(self, began)
     return true
   end
   if failure.kind == "condition" then return lose(self, present) end
@@ -176,10 +186,11 @@ end
 
 --- Renews every third of the lease until the lock is given back or lost. A renewal that fails is tried again soon.
 local function keep(self)
-  local pause = self.lease / 3
+  local soon = math.min(self.lease / 10, POLL)
+  local pause = math.max(self.term / 3, soon)
   while not self.done and not self.lost do
     if not self.sleep(pause * 1000) or self.done then return end
-    pause = renew(self) and self.lease / 3 or math.min(self.lease / 10, POLL)
+    pause = renew(self) and math.max(self.term / 3, soon) or soon
   end
 end
 
@@ -187,11 +198,16 @@ end
 ---@return boolean|nil, scw.Error|nil
 function methods:check()
   if self.lost then return nil, self.lost end
-  if self.done then
-    return nil, errors.new({ code = "INFRA_008", kind = "lost", message = "the lock of the state was given back: nothing more is saved" })
+  for _ = 1, ATTEMPTS do
+    if not self.done and is_certain(self) then return true end
+    local ok, err = renew(self)
+    if not ok then return nil, err end
   end
-  if since(self, self.renewed) < self.lease then return true end
-  return renew(self)
+  if is_certain(self) then return true end
+  return nil, errors.new({
+    code = "INFRA_008", kind = "timeout", message = "renewing the lock of the state takes longer than its lease lasts",
+    hint = ("a longer `lease` than %gs in the stack's state, or in SCWLUA_LEASE"):format(self.lease),
+  })
 end
 
 --- Takes a fencing number that is higher than one found in the state (somebody deleted the lock object).
@@ -315,11 +331,12 @@ local function try(request, facts, proof, lease)
       takeover = not given_back or present.abandoned == true, ended = (given_back or dead) and present and present.id or nil,
       farewell = farewell.new(backend, lock.key(name), body.witness),
     }, metatable)
-    self.renewed = moment(self)
+    local began = moment(self)
     local failure
     self.etag, failure = put(self, body, present and { if_match = etag } or { if_none_match = true })
     if dead then dead:drop(not self.etag) end
     if self.etag then
+      note(self, began)
       self.keeper = core.spawn(keep, self)
       return self
     end
@@ -337,22 +354,23 @@ end
 local function wait_for_it(request, facts, proof, line)
   local lease = request.lease or lock.LEASE
   local elapsed, sleep = line.elapsed, request.sleep or core.sleep
-  local began, told, waited = elapsed(), nil, false
+  local began, told, waited, holder, before = elapsed(), nil, false, nil, nil
   while true do
     local ahead, err, nearest = line:ahead()
     if not ahead then return nil, err end
-    local taken, holder
+    local taken
     if ahead == 0 then
       taken, err, holder = try(request, facts, proof, lease)
       if taken then
         taken.waited = waited
         return taken
       end
-    else
+    elseif ahead ~= before then -- otherwise nobody was called
       holder, err = lock.read(request.backend, request.name)
-      if holder or type(err) == "string" then err = nil end
+      if holder then err = nil end
     end
     if err then return nil, err end
+    before = ahead
     local shown = holder and holder.state == "held" and holder or nearest or holder
     if not request.wait then return nil, conflict(request.backend, request.name, shown) end
     if elapsed() - began >= request.wait then return nil, conflict(request.backend, request.name, shown, ahead + 1, elapsed() - began) end
@@ -365,8 +383,8 @@ local function wait_for_it(request, facts, proof, line)
       if news ~= told and request.on_wait then request.on_wait({ holder = shown, place = ahead + 1 }) end
       told = news
       ok, err = sleep(math.min(POLL, lease / 10) * 1000)
-      if ok then ok, err = line:renew() end
     end
+    if ok then ok, err = line:renew() end -- whoever lost its place meanwhile stands last again
     if not ok then return nil, errors.wrap(err, "interrupted while waiting for the state") end
   end
 end

@@ -75,6 +75,8 @@ local function write_segment(self, entries)
     end
     return nil, errors.wrap(failure, "cannot save the state")
   end
+  ours, err = self.check() -- it may have landed after a later holder came and went: nobody reads it then
+  if not ours then return nil, err end
   self.number, self.bytes = number, self.bytes + #bytes
   return true
 end

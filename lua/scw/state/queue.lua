@@ -20,6 +20,8 @@ local JOIN_ATTEMPTS = 1000
 ---@field facts scw.state.Claim who waits here
 ---@field lease number seconds
 ---@field number? integer of the place; nil: not in line
+---@field first? integer the place when nobody was before it: nobody comes before it any more
+---@field seen? { number: integer, facts: scw.state.Claim } the nearest one before us, as it was last read
 local methods = {}
 local metatable = { __index = methods }
 
@@ -87,8 +89,19 @@ local function bury(self, number, etag, facts)
   return true
 end
 
+--- Did it renew its place for so long that there is no need to look again?
+local function was_alive(self, number)
+  local facts = self.seen and self.seen.number == number and self.seen.facts
+  if not facts or claim.expired(self.backend, facts) then return nil end
+  local dead = witness.of_dead(facts, { name = self.facts.host })
+  if not dead then return facts end
+  dead:drop(true)
+end
+
 --- Does somebody wait there? What is gone or dead is cleared away.
 local function is_alive(self, number)
+  local known = was_alive(self, number)
+  if known then return true, known end
   local bytes, etag = self.backend:get(queue.key(self.name, number))
   if not bytes then
     if etag.kind == "not_found" then return false end
@@ -102,7 +115,10 @@ local function is_alive(self, number)
     return false
   end
   local dead = witness.of_dead(facts, { name = self.facts.host })
-  if not expired and not dead then return true, facts end
+  if not expired and not dead then
+    self.seen = { number = number, facts = facts }
+    return true, facts
+  end
   local buried = bury(self, number, etag, facts)
   if dead then dead:drop(not buried) end
   return not buried -- renewed just now
@@ -112,6 +128,7 @@ end
 ---@return integer|nil count, scw.Error|nil
 ---@return scw.state.Claim|nil nearest of them
 function methods:ahead()
+  if self.number and self.number == self.first then return 0 end
   local numbers, err = numbers_of(self)
   if not numbers then return nil, err end
   for index = #numbers, 1, -1 do
@@ -121,6 +138,7 @@ function methods:ahead()
       if alive then return index, nil, facts end
     end
   end
+  self.first = self.number
   return 0
 end
 

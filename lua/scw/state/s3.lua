@@ -57,8 +57,10 @@ function methods:put(key, bytes, condition)
     local etag, err = self.storage:put(self.bucket, key, bytes, condition)
     if etag then return etag end
     last = err
+    local gone = err.kind == "not_found" and err.type ~= "NoSuchBucket"
+    if gone and condition and condition.if_match then return condition_failed(self, key) end
     local open = err.kind == "condition" or err.uncertain or err.kind == "busy"
-    if not condition or not open then return nil, err end
+    if not condition or not open or err.kind == "cancelled" then return nil, err end
     local outcome, failure = settle(self, key, bytes, condition)
     if outcome then return outcome end
     if outcome == nil then return nil, failure end

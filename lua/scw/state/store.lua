@@ -49,7 +49,7 @@ function store.new(facts)
   return setmetatable({
     backend = facts.backend, codec = facts.codec, name = facts.name, stack = facts.stack, environment = facts.environment,
     on_saved = facts.on_saved, keep = facts.keep, lineage = facts.lineage, writer = trail.NOBODY, ignored = {}, segments = 0,
-    check = function() return true end, snapshot_bytes = 0, folded_entries = 0, folded_bytes = 0,
+    check = function() return true end, doubtful = false, snapshot_bytes = 0, folded_entries = 0, folded_bytes = 0,
   }, metatable)
 end
 
@@ -240,21 +240,23 @@ local function rescue(self, bytes, serial)
   return nil
 end
 
---- What a run is told that lost its lock, once it is known where its version is.
+--- What a run is told that lost its lock, or cannot tell, once it is known where its version is.
 local function lost(err, beside)
-  if beside then err.hint = ("%s; its version was saved at %s"):format(err.hint, beside) end
+  local saved = beside and ("its version was saved at %s"):format(beside)
+  if saved then err.hint = err.hint and err.hint .. "; " .. saved or saved end
   return nil, err
 end
 
 ---@param self scw.state.Store
 ---@param document scw.state.Document the one to write
-local function write_snapshot(self, document)
+---@param known? boolean nothing in it is new: it is not kept when it cannot be written
+local function write_snapshot(self, document, known)
   local bytes, err = self.codec:encode(model.pack(document), { kind = "snapshot" })
   if not bytes then return nil, err end
   local ours
   ours, err = self.check()
   if not ours then
-    if err.kind == "cancelled" then return nil, err end
+    if err.kind == "cancelled" or known then return nil, err end
     return lost(err, rescue(self, bytes, document.serial))
   end
   local on_replace = self.etag and self.on_replace
@@ -264,7 +266,8 @@ local function write_snapshot(self, document)
   end
   local etag, failure = self.backend:put(self.name, bytes, self.etag and { if_match = self.etag } or { if_none_match = true })
   if not etag then
-    local beside = rescue(self, bytes, document.serial)
+    self.doubtful = self.doubtful or failure.kind ~= "condition"
+    local beside = not known and rescue(self, bytes, document.serial) or nil
     if failure.kind == "condition" then
       return nil, conflict(self, "the state was changed by somebody else while this run went on", beside)
     end
@@ -272,7 +275,7 @@ local function write_snapshot(self, document)
     if beside then err.hint = ("what this run did is saved at %s"):format(beside) end
     return nil, err
   end
-  self.etag, self.fresh, self.snapshot_bytes, self.lineage = etag, false, #bytes, document.lineage
+  self.etag, self.fresh, self.snapshot_bytes, self.lineage, self.doubtful = etag, false, #bytes, document.lineage, false
   return true
 end
 
@@ -301,7 +304,19 @@ local function bind(self, held)
   return true
 end
 
---- Prepares for writing: the first snapshot if there is none, then the log, fenced off from a holder that was taken over from.
+--- Removes the segments that a snapshot holds. Left-overs are harmless: whoever folds next removes them.
+---@param self scw.state.Store
+---@param upto integer
+local function remove_segments(self, upto)
+  local old = {}
+  for _, number in ipairs(segment_numbers(self) or {}) do
+    if number <= upto then old[#old + 1] = number end
+  end
+  return parallel.map(old, READERS, function(number) return self.backend:delete(log.key(self.name, number)) end)
+end
+
+--- Prepares for writing: the first snapshot if there is none, then the log. Whoever was taken over from is fenced off: the snapshot gets
+--- another ETag, and the next number of the log is taken.
 ---@param held? scw.state.Lock without: nobody else can write
 ---@return boolean|nil, scw.Error|nil
 function methods:begin(held)
@@ -310,18 +325,22 @@ function methods:begin(held)
     if not ok then return nil, err end
   end
   local fenced = not self.fresh and held ~= nil and held.takeover
-  if self.fresh then
-    local first = advanced(self, self.document, self.last)
-    local ok, err = write_snapshot(self, first)
+  local snapshot
+  if self.fresh or fenced then
+    snapshot = advanced(self, self.document, self.last)
+    local ok, err = write_snapshot(self, snapshot, true)
     if not ok then return nil, err end
-    self.document.serial, self.document.trail = first.serial, first.trail
+    self.document.serial, self.document.folded, self.document.trail = snapshot.serial, snapshot.folded, snapshot.trail
   end
   self.log = log.new({
     backend = self.backend, codec = self.codec, name = self.name, lineage = self.document.lineage, number = self.last,
     on_saved = self.on_saved, fence = self.document.fence, writer = self.writer, check = self.check,
   })
   if not fenced then return true end
-  return self:commit(self:write({ op = "fence", fence = self.document.fence }))
+  local ok, err = self:commit(self:write({ op = "fence", fence = self.document.fence }))
+  if not ok then return nil, err end
+  remove_segments(self, snapshot.folded)
+  return true
 end
 
 --- Applies an entry here and appends it to the log. Does not wait.
@@ -338,16 +357,6 @@ end
 ---@return boolean|nil, scw.Error|nil
 function methods:commit(ticket) return self.log:commit(ticket) end
 
----@param self scw.state.Store
-local function remove_segments(self, numbers, upto)
-  local old = {}
-  for _, number in ipairs(numbers) do
-    if number <= upto then old[#old + 1] = number end
-  end
-  -- Left-overs are harmless: whoever folds next removes them.
-  return parallel.map(old, READERS, function(number) return self.backend:delete(log.key(self.name, number)) end)
-end
-
 --- A new snapshot holds everything up to here.
 ---@param self scw.state.Store
 ---@param folded integer number of the last segment in it
@@ -355,8 +364,7 @@ end
 local function settle(self, folded, upto)
   self.log:resume(folded, upto)
   self.last, self.folded_entries, self.folded_bytes = self.log.number, upto, self.log.bytes
-  local numbers = segment_numbers(self)
-  if numbers then remove_segments(self, numbers, folded) end
+  remove_segments(self, folded)
 end
 
 --- The log becomes part of a new snapshot; entries may go on arriving. Without entries since the last one nothing is written.
@@ -444,6 +452,10 @@ function methods:stale_segments()
   for _, number in ipairs(numbers) do count = count + (number <= self.document.folded and 1 or 0) end
   return count
 end
+
+--- May something of this run still be under way to the state?
+---@return boolean
+function methods:is_doubtful() return self.doubtful or self.log ~= nil and (self.log.writing or self.log.failure ~= nil) end
 
 --- Folds when the log has grown much longer than the snapshot: a crash late in a long run stays cheap to read.
 ---@return boolean|nil, scw.Error|nil

@@ -17,8 +17,9 @@ local metatable = { __index = methods }
 ---@param id string
 ---@return scw.state.Witness|nil
 function witness.new(environment, id)
-  local base = environment.XDG_RUNTIME_DIR or environment.XDG_STATE_HOME or (environment.HOME and environment.HOME .. "/.local/state")
-  if not base or base == "" or base == "/.local/state" then return nil end
+  local function given(variable) return environment[variable] ~= "" and environment[variable] or nil end
+  local base = given "XDG_RUNTIME_DIR" or given "XDG_STATE_HOME" or (given "HOME" and environment.HOME .. "/.local/state")
+  if not base then return nil end
   local directory = base .. "/scwlua/locks"
   if not core.directory_create(directory) then return nil end
   local path = directory .. "/" .. id

@@ -1,6 +1,7 @@
 --- The lock as a lease, several runs on one backend, time told by a clock of the spec's own.
 local codec = require "scw.state.codec"
 local core = require "core"
+local entry = require "tests.lua.state.entry"
 local json = require "scw.json"
 local lock = require "scw.state.lock"
 local memory = require "tests.lua.state.memory"
@@ -61,16 +62,8 @@ local function open(backend)
   return made
 end
 
-local function set(address)
-  return { op = "set", record = { address = address, type = "value", id = address, place = {}, inputs = {}, outputs = {},
-    dependencies = core.array({}), status = "ready", schema = 1, options = {} } }
-end
-
 local function addresses(backend)
-  local list = {}
-  for address in next, open(backend).document.resources do list[#list + 1] = address end
-  table.sort(list)
-  return list
+  return entry.addresses(open(backend).document)
 end
 
 describe("a lease", function()
@@ -150,14 +143,14 @@ describe("a lease", function()
     local ann = open(here.backend)
     local held = assert(here.frozen("ann"))
     assert(ann:begin(held))
-    assert(ann:commit(ann:write(set("a"))))
+    assert(ann:commit(ann:write(entry.set("a"))))
     here.pass(90)
     local second = assert(here.acquire("bob"))
     local bob = open(here.backend)
     assert(bob:begin(second)) -- takes the next number of the log
-    assert(bob:commit(bob:write(set("b"))))
+    assert(bob:commit(bob:write(entry.set("b"))))
     local written = #here.backend:list(NAME .. ".log/")
-    local ok, err = ann:commit(ann:write(set("late")))
+    local ok, err = ann:commit(ann:write(entry.set("late")))
     assert.is_nil(ok)
     assert.equal("INFRA_008", err.code)
     assert.match("lost its lock", err.message)
@@ -178,7 +171,7 @@ describe("a lease", function()
     local held = assert(here.frozen("ann"))
     assert(ann:begin(held))
     here.pass(90)
-    assert(ann:commit(ann:write(set("a"))))
+    assert(ann:commit(ann:write(entry.set("a"))))
     assert.equal(1, lock.read(here.backend, NAME).renewals)
     assert(ann:fold())
     assert(held:release())
@@ -188,36 +181,79 @@ describe("a lease", function()
     local ann = open(here.backend)
     local held = assert(here.frozen("ann"))
     assert(ann:begin(held))
-    assert(ann:commit(ann:write(set("a"))))
+    assert(ann:commit(ann:write(entry.set("a"))))
     ann.log.check = function() return true end -- it has looked already, and then the machine went to sleep
     here.pass(90)
     local second = assert(here.acquire("bob"))
     local bob = open(here.backend)
     assert(bob:begin(second))
-    assert.equal("condition", select(2, ann:commit(ann:write(set("x")))).kind) -- the fence has its number
+    assert.equal("condition", select(2, ann:commit(ann:write(entry.set("x")))).kind) -- the fence has its number
     ann.log.failure = nil
-    assert(bob:commit(bob:write(set("b"))))
+    assert(bob:commit(bob:write(entry.set("b"))))
     assert(bob:fold()) -- and now nothing stands in its way any more
     assert(second:release())
     for number = ann.log.number + 1, bob.log.number + 1 do
-      assert(ann:commit(ann:write(set("late" .. number))))
+      assert(ann:commit(ann:write(entry.set("late" .. number))))
     end
     local third = open(here.backend)
     assert.same({ bob.log.number + 1 }, third.ignored)
     assert.same({ "a", "b" }, addresses(here.backend))
     local again = assert(here.acquire("cid"))
     assert(third:begin(again))
-    assert(third:commit(third:write(set("c"))))
+    assert(third:commit(third:write(entry.set("c"))))
     assert(third:fold())
     assert(again:release())
     assert.same({ "a", "b", "c" }, addresses(here.backend))
+  end)
+
+  it("is fenced against a former holder's snapshot that is still under way", function()
+    local ann = open(here.backend)
+    local held = assert(here.frozen("ann"))
+    assert(ann:begin(held))
+    assert(ann:commit(ann:write(entry.set("a"))))
+    local put, late = here.backend.put, nil
+    function here.backend.put(backend, key, bytes, condition)
+      if key ~= NAME then return put(backend, key, bytes, condition) end
+      here.backend.put = put
+      late = function() return put(backend, key, bytes, condition) end
+      return nil, { kind = "timeout", message = "no answer" }
+    end
+    assert.equal("timeout", select(2, ann:fold()).kind)
+    here.pass(90)
+    local second = assert(here.acquire("bob"))
+    local bob = open(here.backend)
+    assert(bob:begin(second))
+    assert.equal("condition", select(2, late()).kind)
+    assert(bob:commit(bob:write(entry.set("b"))))
+    assert(bob:fold())
+    assert(second:release())
+    assert.same({ "a", "b" }, addresses(here.backend))
+  end)
+
+  it("does not let a segment count that landed when the lock was lost", function()
+    local ann = open(here.backend)
+    local held = assert(here.frozen("ann"))
+    assert(ann:begin(held))
+    local put = here.backend.put
+    function here.backend.put(backend, key, bytes, condition)
+      here.backend.put = put
+      here.pass(90) -- the machine sleeps in this very moment, and others come and go
+      local second = assert(here.acquire("bob"))
+      local bob = open(here.backend)
+      assert(bob:begin(second))
+      assert(bob:fold())
+      assert(second:release())
+      return put(backend, key, bytes, condition)
+    end
+    assert.equal("lost", select(2, ann:commit(ann:write(entry.set("a")))).kind)
+    assert.same({}, addresses(here.backend))
   end)
 
   it("has a number above the state's even when somebody deleted the lock object", function()
     for _ = 1, 3 do
       local ann, held = open(here.backend), assert(here.acquire("ann"))
       assert(ann:begin(held))
-      ann:write(set("a"))
+      ann:write(entry.set("a"))
       assert(ann:fold())
       assert(held:release())
     end
@@ -259,6 +295,60 @@ describe("a lease", function()
     assert.equal("released", lock.read(here.backend, NAME).state)
   end)
 
+  it("ends for its holder when it ends for others, however late the service's time was told", function()
+    local late = 50 -- an answer that was long under way, or a machine that slept since
+    here.backend.now = function(backend) return backend.time - late end
+    here.backend.on_put = function() late = 0 end
+    local ann = open(here.backend)
+    local held = assert(here.frozen("ann"))
+    assert(ann:begin(held))
+    here.pass(11)
+    assert(assert(here.acquire("bob")).takeover)
+    local ok, err = ann:commit(ann:write(entry.set("late")))
+    assert.is_nil(ok)
+    assert.equal("lost", err.kind)
+    -- who renews with what it heard long ago does it again
+    here = world()
+    late = 0
+    here.backend.now = function(backend) return backend.time - late end
+    here.backend.on_put = function() late = 0 end
+    held = assert(here.frozen("ann"))
+    here.pass(60)
+    late = 60
+    assert(held:check())
+    assert.equal(2, lock.read(here.backend, NAME).renewals)
+    assert.is_true(lock.read(here.backend, NAME).expires >= here.backend.time + 60)
+  end)
+
+  it("is not taken for valid because somebody else tried to renew it in vain", function()
+    local held = assert(here.acquire("ann"))
+    here.pass(19)
+    here.backend.on_put = function()
+      core.sleep(20)
+      return { kind = "timeout", message = "no answer" }
+    end
+    local keeper = spawn(function() here.pass(2) end) -- the renewal that is due starts, and gets no answer
+    repeat core.sleep(0) until held.renewing
+    here.spent = here.spent + 100
+    local ok, err = held:check()
+    assert.is_nil(ok)
+    assert.equal("timeout", err.kind)
+    assert(keeper:join())
+    here.backend.on_put = function() end
+    assert(held:release())
+  end)
+
+  it("that was given back allows nothing more to be written", function()
+    local ann, held = open(here.backend), assert(here.acquire("ann"))
+    assert(ann:begin(held))
+    assert(held:release())
+    local before = here.backend.puts
+    local ok, err = ann:commit(ann:write(entry.set("late")))
+    assert.is_nil(ok)
+    assert.equal("INFRA_008", err.code)
+    assert.equal(before, here.backend.puts)
+  end)
+
   it("is given back although the run was interrupted meanwhile", function()
     local held
     local task = spawn(function()
@@ -285,7 +375,7 @@ describe("a lease", function()
     assert(lock.remove(here.backend, NAME, held.facts.id))
     here.pass(30) -- the renewal finds out
     assert.match("freed with unlock", held.lost.details[2])
-    assert.equal(held.lost, select(2, ann:commit(ann:write(set("a")))))
+    assert.equal(held.lost, select(2, ann:commit(ann:write(entry.set("a")))))
     assert.is_true(assert(here.acquire("bob")).takeover)
   end)
 
@@ -315,6 +405,27 @@ describe("a lease", function()
       assert.same({}, here.backend:list(NAME .. ".queue/"))
       assert.equal("run1: 1 after ann", here.said[1])
       assert.equal("run2: 2 after ann", here.said[2])
+    end)
+
+    it("is asked for with one request a look, whatever the place in line", function()
+      local held = assert(here.acquire("ann"))
+      for _, who in ipairs({ "bob", "cid", "dan" }) do
+        spawn(function() assert(here.acquire(who, { wait = 3600 })):release() end)
+        here.pass(1)
+      end
+      local asked, backend = 0, getmetatable(here.backend).__index
+      for _, verb in ipairs({ "get", "list" }) do
+        here.backend[verb] = function(...)
+          asked = asked + 1
+          return backend[verb](...)
+        end
+      end
+      here.pass(60)
+      -- thirty looks each; who is not first reads its neighbour again when what it knows of it has ended
+      assert.is_true(asked <= 3 * 31 + 2 * 60 // 20, asked .. " requests")
+      assert(held:release())
+      here.pass(20)
+      for _, task in ipairs(tasks) do assert(task:join()) end
     end)
 
     it("says its news once", function()
@@ -349,6 +460,30 @@ describe("a lease", function()
       assert.equal(1, #here.backend:list(NAME .. ".queue/"))
       dead:leave()
       assert.same({}, here.backend:list(NAME .. ".queue/"))
+    end)
+
+    it("is not taken by who lost its place without knowing it", function()
+      local held, order, put = assert(here.acquire("ann")), {}, here.backend.put
+      local function wait_as(who)
+        return spawn(function()
+          local mine = assert(here.acquire(who, { wait = 3600 }))
+          order[#order + 1] = who
+          assert(mine:release())
+        end)
+      end
+      function here.backend.put(...)
+        here.backend.put = put
+        local etag = put(...)
+        wait_as("cid")
+        here.pass(40) -- stopped with a place in line, for longer than that lasts
+        assert(held:release())
+        return etag
+      end
+      wait_as("bob")
+      repeat core.sleep(0) until lock.read(here.backend, NAME).state == "released"
+      here.pass(10)
+      for _, task in ipairs(tasks) do assert(task:join()) end
+      assert.same({ "cid", "bob" }, order)
     end)
 
     it("is not snatched from those who wait", function()

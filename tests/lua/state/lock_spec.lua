@@ -85,6 +85,17 @@ describe("the lock of a state", function()
       assert.same({}, require("core").file_list(root .. "/scwlua/locks"))
     end)
 
+    it("finds the next place for them where a variable is empty", function()
+      for _, environment in ipairs({
+        { XDG_RUNTIME_DIR = "", XDG_STATE_HOME = root }, { XDG_RUNTIME_DIR = "", XDG_STATE_HOME = "", HOME = root },
+      }) do
+        local held = assert(acquire(memory.new(), environment))
+        assert.equal(1, (held.facts.witness or ""):find(root, 1, true))
+        assert(held:release())
+      end
+      assert.is_nil(assert(acquire(memory.new(), { XDG_RUNTIME_DIR = "", HOME = "" })).facts.witness)
+    end)
+
     it("passes on although it could not be given back", function()
       local backend, environment = memory.new(), { XDG_RUNTIME_DIR = root }
       local held = assert(acquire(backend, environment))

@@ -38,6 +38,8 @@ describe("state objects in a bucket", function()
     local etag = assert(made:put("a/1", "one", { if_none_match = true }))
     assert.equal("condition", select(2, made:put("a/1", "two", { if_none_match = true })).kind)
     assert.equal("condition", select(2, made:put("a/1", "two", { if_match = ("0"):rep(32) })).kind)
+    assert.equal("condition", select(2, made:put("a/gone", "two", { if_match = etag })).kind) -- 404 here, 412 elsewhere
+    assert.equal("not_found", select(2, backend("no-such-bucket"):put("a/1", "two", { if_match = etag })).kind)
     local bytes, same = made:get("a/1")
     assert.equal("one", bytes)
     assert.equal(etag, same)
@@ -98,6 +100,16 @@ describe("state objects in a bucket", function()
     assert.equal("theirs", made:get("lost/beaten"))
   end)
 
+  it("are given up at once when the run is interrupted", function()
+    assert(backend():prepare("x"))
+    local asked = 0
+    local made = s3.new({ bucket = "states", storage = setmetatable({
+      put = function() return nil, { kind = "cancelled", message = "interrupted", uncertain = true } end,
+    }, { __index = function() return function() asked = asked + 1 end end }) })
+    assert.equal("cancelled", select(2, made:put("cut", "bytes", { if_none_match = true })).kind)
+    assert.equal(0, asked)
+  end)
+
   it("are tried in spite of lost answers, and the trial leaves nothing", function()
     assert(backend():prepare("x"))
     for losing = 1, 4 do
@@ -137,5 +149,72 @@ describe("state objects in a bucket", function()
     ok, err = made:prepare("x")
     assert.is_nil(ok)
     assert.same({ "it answers 501" }, err.details)
+  end)
+
+  describe("kept by other servers", function()
+    local server, kept
+
+    --- A server that keeps objects, and treats conditional writes in its own way.
+    ---@param refuse fun(request: table): integer|nil, string|nil status and code instead of the work
+    local function serve(refuse)
+      server = assert(core.listen { host = "127.0.0.1", port = 0 })
+      kept = {}
+      local function answer(request)
+        local status, code = refuse(request)
+        if status then return request:respond(status, {}, ("<Error><Code>%s</Code></Error>"):format(code)) end
+        if request.query:find("list-type", 1, true) then
+          return request:respond(200, {}, "<List><IsTruncated>true</IsTruncated><Contents><Key>a</Key></Contents></List>")
+        end
+        if request.method == "PUT" then kept[request.path] = request.body end
+        if request.method == "DELETE" then kept[request.path] = nil end
+        local body = kept[request.path]
+        if request.method == "GET" and not body then return request:respond(404, {}, "<Error><Code>NoSuchKey</Code></Error>") end
+        request:respond(200, { etag = body and '"' .. core.hex(core.digest("md5", body)) .. '"' }, request.method == "GET" and body or "")
+      end
+      core.spawn(function()
+        for request in function() return server:accept() end do answer(request) end
+      end)
+      local url = ("http://127.0.0.1:%d"):format(server:port())
+      local made = s3.new({ bucket = "states", storage = object_storage.new(client.new { credentials = {
+        access_key = handle.access_key, secret_key = handle.secret_key, region = "fr-par", s3_endpoint = url, path_style = true,
+        api_url = handle.api_url, project = handle.project_id,
+      } }, { region = "fr-par" }) })
+      return made
+    end
+    after_each(function() server:close() end)
+
+    local function condition(request) return request.headers["if-match"] or request.headers["if-none-match"] end
+    local function kept_there(request) return kept[request.path] ~= nil end
+
+    for what, refuse in pairs({
+      ["If-None-Match is ignored"] = function() end,
+      ["If-Match is ignored"] = function(request)
+        if request.headers["if-none-match"] and kept_there(request) then return 412, "PreconditionFailed" end
+      end,
+      ["it answers 501"] = function(request)
+        if request.method == "PUT" and condition(request) then return 501, "NotImplemented" end
+      end,
+      ["If-Match refuses the ETag it gave"] = function(request)
+        if request.headers["if-match"] or request.headers["if-none-match"] and kept_there(request) then return 412, "PreconditionFailed" end
+      end,
+    }) do
+      it("are refused when " .. what, function()
+        local made = serve(refuse)
+        local ok, err = made:prepare("shop.state")
+        assert.is_nil(ok)
+        assert.equal("INFRA_011", err.code)
+        assert.match("the bucket states does not honour conditional writes: two deployments could overwrite each other", err.message)
+        assert.same({ what }, err.details)
+        assert.match("without versioning", err.hint)
+        assert.is_nil(next(kept)) -- nothing is left of the trial
+      end)
+    end
+
+    it("are not listed in part", function()
+      local made = serve(function() end)
+      local keys, err = made:list("a")
+      assert.is_nil(keys)
+      assert.match("list is incomplete", err.message)
+    end)
   end)
 end)

@@ -197,6 +197,17 @@ describe("the state store", function()
     assert.same({ "a" }, addresses(assert(open(backend):load())))
   end)
 
+  it("keeps its version when it cannot be told whether the lock is still held", function()
+    local backend = memory.new()
+    local made = opened(backend)
+    made:write(set("a", 1))
+    made.check = function() return nil, errors.new({ code = "INFRA_010", kind = "timeout", message = "no answer" }) end
+    local ok, err = made:fold()
+    assert.is_nil(ok)
+    assert.match("its version was saved at memory:shop.state.unsaved%-2", err.hint)
+    assert.equal(1, #backend:list("shop.state.unsaved"))
+  end)
+
   it("says what is wrong when objects are missing, foreign or damaged", function()
     local backend = memory.new()
     local made = opened(backend)
