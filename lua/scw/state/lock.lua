@@ -141,7 +141,7 @@ local function rewrite(self, make_body)
     local present, present_etag = lock.read(self.backend, self.name)
     if not present and present_etag then return nil, present_etag end
     if not present or present.id ~= self.facts.id or present.state ~= "held" then return nil, failure, present end
-    self.etag = present_etag
+    self.etag, self.facts.fence = present_etag, math.max(self.facts.fence, present.fence or 0) -- it never goes down
   end
   return nil, failure
 end
@@ -172,7 +172,7 @@ local function renew(self, fence)
   local began, body = moment(self), copy_of(self.facts)
   body.renewals, body.fence = body.renewals + 1, fence or body.fence
   local ok, failure, present = rewrite(self, function()
-    body.expires = claim.expiry(self.backend, self.lease)
+    body.expires, body.fence = claim.expiry(self.backend, self.lease), math.max(body.fence, self.facts.fence)
     return body
   end)
   if ok then

@@ -80,6 +80,19 @@ describe("a lease", function()
     return tasks[#tasks]
   end
 
+  it("never lowers its fencing number, also when nobody heard that a higher one was written", function()
+    local here = world()
+    local held = assert(here.acquire("ann"))
+    here.backend.on_put = function() return { kind = "io", message = "no answer", landed = true } end
+    assert.is_nil((held:raise(7)))
+    here.backend.on_put = function() end
+    assert(held:raise(3))
+    assert.equal(7, assert(lock.read(here.backend, NAME)).fence)
+    assert(held:release())
+    assert.equal(7, assert(lock.read(here.backend, NAME)).fence)
+    assert.equal(8, assert(here.acquire("bob")).facts.fence)
+  end)
+
   it("is renewed while it is held, and nobody else gets it", function()
     local held = assert(here.acquire("ann"))
     local first = lock.read(here.backend, NAME)
