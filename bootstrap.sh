@@ -102,7 +102,7 @@ run_tests() {
   log=$(mktemp)
   say "testing ($preset)"
   SECONDS=0
-  steady_addresses ctest --preset "$preset" --timeout 280 --parallel 2 "$@" 2>&1 | tee "$log" | grep -E '^ *[0-9]+/[0-9]+ Test|\*\*\*|^(Failure|Error)|tests passed' || true
+  steady_addresses ctest --preset "$preset" --timeout 280 --parallel 4 "$@" 2>&1 | tee "$log" | grep -E '^ *[0-9]+/[0-9]+ Test|\*\*\*|^(Failure|Error)|tests passed' || true
   summary=$(grep -E 'tests passed, [0-9]+ tests? failed out of [0-9]+' "$log" || true)
   if [ -z "$summary" ]; then
     cat "$log" >&2
