@@ -280,8 +280,8 @@ for _, kind in ipairs { "memory", "files", "emulator", "rgw" } do
       for index = 1, 4 do
         local record = {
           id = ("%08x-0000-4000-8000-000000000000"):format(index), serial = made.document.serial + 1, previous = index,
-          lineage = made.document.lineage, who = "ann", host = "here", command = "scwlua apply", started = "s", ended = "e", result = "done",
-          counts = {},
+          lineage = made.document.lineage, who = "ann", host = "here", command = "scwlua apply", started = "s", ended = "e",
+          result = "done", counts = {},
         }
         made:write(entry.set("r" .. index))
         made:write({ op = "deployment", deployment = record })

@@ -81,7 +81,6 @@ describe("a lease", function()
   end
 
   it("never lowers its fencing number, also when nobody heard that a higher one was written", function()
-    local here = world()
     local held = assert(here.acquire("ann"))
     here.backend.on_put = function() return { kind = "io", message = "no answer", landed = true } end
     assert.is_nil((held:raise(7)))
