@@ -237,7 +237,7 @@ static void test_files(void) {
   CHECK(stat(path_of("kept"), &facts) == 0);
 
   struct file_lock *guard = file_lock_acquire(path_of("guard"), &err);
-  pthread_t thread;
+  pthread_t thread = {0};
   CHECK(guard && pthread_create(&thread, NULL, release_later, guard) == 0);
   CHECK(run("arm_file('two', 'mine no more') return 0", &err, &requests) == 0);
   CHECK(pthread_join(thread, NULL) == 0);
