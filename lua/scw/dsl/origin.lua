@@ -120,6 +120,47 @@ function origin.of(value, seal, is_secret)
   return found
 end
 
+local LISTS = { join = true, operands = true, opaque = true }
+
+--- An origin with another address for one resource, and whether that was in it.
+local function exchange(packed, from, to)
+  if type(packed) ~= "table" then return packed, false end
+  if packed[1] ~= nil then
+    if packed[1] ~= from then return packed, false end
+    return { to, table.unpack(packed, 2) }, true
+  end
+  local copy, any = {}, false
+  for name, part in next, packed do
+    local found
+    if LISTS[name] then
+      copy[name] = core.array({})
+      for index, inner in ipairs(part) do
+        copy[name][index], found = exchange(inner, from, to)
+        any = any or found
+      end
+    else
+      copy[name], found = exchange(part, from, to)
+      any = any or found
+    end
+  end
+  return copy, any
+end
+
+--- Origins after a resource got another address; nil when none of them names it.
+---@param origins table<string, table>|nil packed by pointer
+---@param from string
+---@param to string
+---@return table<string, table>|nil
+function origin.exchanged(origins, from, to)
+  local copy, any = {}, false
+  for pointer, packed in next, origins or {} do
+    local found
+    copy[pointer], found = exchange(packed, from, to)
+    any = any or found
+  end
+  return any and copy or nil
+end
+
 --- The references that an origin stands for.
 ---@param packed any
 ---@param known { attribute: (fun(address: string, path: (string|integer)[]): any), outside: fun(fingerprint: string): any } make

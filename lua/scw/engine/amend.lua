@@ -3,6 +3,7 @@
 local core = require "core"
 local errors = require "scw.errors"
 local model = require "scw.state.model"
+local origin = require "scw.dsl.origin"
 local suggest = require "scw.suggest"
 local trail = require "scw.state.trail"
 
@@ -41,14 +42,29 @@ local function exchanged(addresses, from, to)
   return found and list or nil
 end
 
+--- What a record, or a predecessor of one, says about others that changes with an address; empty when it does not name that one.
+local function exchanged_fields(record, from, to)
+  return { dependencies = exchanged(record.dependencies, from, to), origins = origin.exchanged(record.origins, from, to) }
+end
+
 --- A record's predecessors, when one of them needs what is renamed.
 local function exchanged_deposed(deposed, from, to)
   local list, found = {}, false
   for index, former in ipairs(deposed or {}) do
-    local copy, dependencies = {}, exchanged(former.dependencies, from, to)
+    local copy = {}
     for name, value in next, former do copy[name] = value end
-    copy.dependencies, found = dependencies or former.dependencies, found or dependencies ~= nil
+    for name, value in next, exchanged_fields(former, from, to) do copy[name], found = value, true end
     list[index] = copy
+  end
+  return found and list or nil
+end
+
+--- The outputs, when one of them comes from what is renamed.
+local function exchanged_outputs(outputs, from, to)
+  local list, found = {}, false
+  for name, output in next, outputs do
+    local origins = origin.exchanged(output.origins, from, to)
+    list[name], found = origins and { value = output.value, secret = output.secret, origins = origins } or output, found or origins ~= nil
   end
   return found and list or nil
 end
@@ -75,7 +91,7 @@ local function check_move(document, record, to)
   return true
 end
 
---- What a move means for the records: the one that moves, and those that need it.
+--- What a move means for the records and outputs: the one that moves, and those that need it.
 ---@param document scw.state.Document
 ---@param from string
 ---@param to string
@@ -90,11 +106,14 @@ function amend.move_entries(document, from, to)
     { op = "move", from = from, address = to }, { op = "patch", address = to, fields = { marked_as = record.marked_as or from } },
   }
   for _, other in ipairs(model.sorted(document)) do
-    local fields = { dependencies = exchanged(other.dependencies, from, to), deposed = exchanged_deposed(other.deposed, from, to) }
+    local fields = exchanged_fields(other, from, to)
+    fields.deposed = exchanged_deposed(other.deposed, from, to)
     if next(fields) then
       entries[#entries + 1] = { op = "patch", address = other.address == from and to or other.address, fields = fields }
     end
   end
+  local outputs = exchanged_outputs(document.outputs, from, to)
+  if outputs then entries[#entries + 1] = { op = "outputs", outputs = outputs } end
   return entries
 end
 

@@ -79,6 +79,20 @@ describe("origins", function()
     assert.is_nil(origin.restore(packed, nowhere))
   end)
 
+  it("follow a resource to another address, and no text that looks like it", function()
+    local function packed(address)
+      local host, password = attribute(address, "ip"), attribute(address, "password", true)
+      return kept({
+        plain = host, text = "db.main" .. host .. "db.main", number = (attribute(address, "port") + 1) .. "x", list = { "a", host },
+        secret = "hunter2" .. password, key = reference.from_outside("KEY", "db.main"),
+        other = attribute("db.other", "ip"),
+      })
+    end
+    assert.same(packed("db.new"), json.decode(assert(json.encode(origin.exchanged(packed("db.main"), "db.main", "db.new")))))
+    assert.is_nil(origin.exchanged(packed("db.main"), "db", "db.new"))
+    assert.is_nil(origin.exchanged(nil, "db.main", "db.new"))
+  end)
+
   it("give way to functions where an expression is very long", function()
     local value = attribute("db.main", "ip")
     for _ = 1, 2000 do value = value .. "x" end
