@@ -90,8 +90,8 @@ local function choose(store, now)
       if unwell then return record.id end
       local document
       document, err = history.document(store, place)
-      if not document then return nil, err end
-      if differs(document, now) then return record.id end
+      if not document and err.kind ~= "not_found" then return nil, err end
+      if document and differs(document, now) then return record.id end
       well = true
     end
   end

@@ -336,15 +336,26 @@ function methods:destroy_plan()
   return made
 end
 
+--- What a deployment left has to fit the types that this program knows: an older one may have recorded it.
+local function check_back(self)
+  local ok, err = recorded.check(self.back.document, self.catalogue)
+  if ok then return true end
+  err.message = ("cannot go back to deployment %s: %s"):format(self.back.record.id:sub(1, 8), err.message)
+  err.hint = "name another deployment with --to"
+  return nil, err
+end
+
 --- What going back to an earlier deployment would do. The declarations of then take the place of the stack's, for this session.
 ---@param to? string id of the deployment, or the beginning of it; without: the latest that ended well and wanted something else
 ---@return scw.Plan|nil plan with `back_to`, the record of that deployment
 ---@return scw.Error|nil
 function methods:rollback_plan(to)
   local now, wanted, gaps, made, err
-  now, err = load(self)
+  now, err = load_checked(self)
   if now and not self.back then self.back, err = past.target(self.store, now, to) end
   if not self.back then return nil, err end
+  made, err = check_back(self)
+  if not made then return nil, err end
   self.declared = self.declared or self.stack
   wanted, gaps = rollback.wanted({
     stack = self.declared, back = self.back, now = now, catalogue = self.catalogue, leave = self.options.leave,

@@ -166,6 +166,13 @@ function history.find(store, word)
   })
 end
 
+local function not_kept(place)
+  return nil, errors.new({
+    code = "INFRA_011", kind = "not_found", message = ("the history does not hold the state that deployment %s left"):format(place.id),
+    hint = "it could not be kept when the next one began: name another deployment",
+  })
+end
+
 --- Is this the state that a deployment left?
 local function is_of(document, store, place)
   local last = document.deployments[#document.deployments]
@@ -184,7 +191,7 @@ local function present(store)
   return model.unpack(packed)
 end
 
---- The state that a deployment left.
+--- The state that a deployment left; an error of kind "not_found" when it could not be kept.
 ---@param store scw.state.Store
 ---@param place scw.state.Place
 ---@return scw.state.Document|nil, scw.Error|nil
@@ -200,9 +207,9 @@ function history.document(store, place)
     end
     if document == nil then return nil, err end
     if document and is_of(document, store, place) then return document end
-    if packed then break end
+    if packed then return damaged(place) end
   end
-  return damaged(place)
+  return not_kept(place)
 end
 
 local function write(store, place, ending, kind, document)

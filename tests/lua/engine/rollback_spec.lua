@@ -1,3 +1,4 @@
+local amend = require "scw.engine.amend"
 local cloud = require "tests.lua.engine.cloud"
 local core = require "core"
 local moments = require "tests.lua.engine.moments"
@@ -209,6 +210,53 @@ describe("rollback", function()
     local _, plan = world:rollback()
     assert.same({ "update net.a" }, cloud.actions(plan))
     assert_back(world, old)
+  end)
+
+  it("goes back to a state in which an address was changed by hand, with references to it", function()
+    deploy {}
+    local moved = assert(amend.move(world:session(stack {}), "net.main", "net.renamed"))
+    local function renamed(kind)
+      return cloud.stack(function(declare, output)
+        local net = declare("net", "renamed", { name = "n", kind = kind })
+        local web = declare("server", "web", { name = "web", network = net, image = "web:1 " .. net.cidr })
+        output("address", "http://" .. web.ip)
+        output("certificate", web.certificate)
+      end)
+    end
+    world:apply(renamed("k")) -- another id
+    assert.equal("", cloud.failures((world:rollback({}, moved.id))))
+    local state = world:state()
+    assert.equal(state.resources["net.renamed"].id, state.resources["server.web"].inputs.network)
+    assert.equal("web:1 " .. state.resources["net.renamed"].outputs.cidr, server(world).fields.image)
+    assert_back(world, renamed())
+  end)
+
+  it("passes over a deployment whose state could not be kept, and says so when it is named", function()
+    deploy { image = "web:1" }
+    deploy { image = "web:2" }
+    world.backend.on_put = function(key) return key:find("%.snapshot$") and { kind = "io", message = "disk full" } or nil end
+    deploy { image = "web:3" }
+    world.backend.on_put = function() end
+    deploy { image = "web:3" }
+    local message, err = refused(world, {}, ids[2])
+    assert.equal("the history does not hold the state that deployment " .. ids[2] .. " left", message)
+    assert.same({ "INFRA_011", "not_found" }, { err.code, err.kind })
+    local _, plan = world:rollback()
+    assert.equal(ids[1], plan.back_to.id)
+    assert.equal("web:1 10.1", server(world).fields.image)
+  end)
+
+  it("refuses a state, of now or then, that does not fit its types", function()
+    deploy { size = 1 }
+    local document = world:state()
+    document.resources["net.main"].inputs.size = "one"
+    local pushed = assert(amend.push(world:session(stack {}), document))
+    assert.match("^the state is damaged: the net net.main has no valid 'inputs.size'", refused(world))
+    document = world:state()
+    document.resources["net.main"].inputs.size = 2
+    assert(amend.push(world:session(stack {}), document))
+    assert.match("^cannot go back to deployment " .. pushed.id:sub(1, 8) .. ": the state is damaged: the net net.main has no valid",
+      refused(world, {}, pushed.id))
   end)
 
   it("leaves alone what changes are ignored of, then", function()

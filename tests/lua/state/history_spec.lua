@@ -120,7 +120,7 @@ describe("the history of a state", function()
       local later = "shop.state.history/0000000009-" .. id_of(1)
       objects[later .. ".record"], objects[first .. ".record"] = objects[first .. ".record"], nil
     end, history.records))
-    assert.match("is damaged", fails(function(objects) objects[first .. ".snapshot"] = nil end, document))
+    assert.match("does not hold the state", fails(function(objects) objects[first .. ".snapshot"] = nil end, document))
     assert.match("is empty", fails(function(objects) objects[first .. ".snapshot"].bytes = "" end, document))
   end)
 
