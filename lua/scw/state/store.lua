@@ -421,7 +421,7 @@ function methods:reseal(objects)
       return nil, etag
     end
     local sealed, failure = self.codec:reseal(bytes, object.identity)
-    if not sealed then return nil, failure end
+    if not sealed then return about(self, object.key, failure) end
     local written
     written, failure = self.backend:put(object.key, sealed, { if_match = etag })
     if not written then return nil, failure end

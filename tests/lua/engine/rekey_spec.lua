@@ -119,6 +119,14 @@ describe("a new seal", function()
     assert.same(before.objects, world.backend.objects)
   end)
 
+  it("says which object beside the state cannot be opened", function()
+    local world = applied()
+    world.backend:put("test.state.unsaved-8-87654321", "garbage")
+    local done, err = rekey.run(session(world, ring({ NEW }, { OLD })))
+    assert.is_nil(done)
+    assert.same({ "INFRA_011", "object: " .. world.backend:describe("test.state.unsaved-8-87654321") }, { err.code, err.details[1] })
+  end)
+
   it("is finished by another run, wherever the first one ended: old and new keys read everything meanwhile", function()
     local world = applied()
     local moments = {}
