@@ -2,6 +2,7 @@
 local equal = require "scw.schema.equal"
 local errors = require "scw.errors"
 local history = require "scw.state.history"
+local origins = require "scw.dsl.origin"
 
 local past = {}
 
@@ -46,6 +47,22 @@ local ATTEMPTS = { apply = true, rollback = true, destroy = true }
 ---@field record scw.state.Deployment
 ---@field document scw.state.Document the state it left
 
+--- Is a value what was wished for before? Where both came from the same place, it does not matter what stands there now; what the stack
+--- computed in a way of its own is known by its value only.
+local function same_wish(value, former, pointer, record, before)
+  local origin, former_origin = (record.origins or {})[pointer], (before.origins or {})[pointer]
+  if origin and former_origin and not (origin.opaque or former_origin.opaque) then return equal.plain(origin, former_origin) end
+  if type(value) ~= "table" or type(former) ~= "table" then return equal.plain(value, former) end
+  local names = {}
+  for _, map in ipairs({ value, former }) do
+    for name in next, map do names[name] = true end
+  end
+  for name in next, names do
+    if not same_wish(value[name], former[name], pointer .. origins.pointer({ name }), record, before) then return false end
+  end
+  return true
+end
+
 --- Would going from one state to the other change what is wished for, or repair something?
 ---@param before scw.state.Document
 ---@param now scw.state.Document
@@ -55,7 +72,8 @@ local function differs(before, now)
   for address, record in next, now.resources do
     local former = before.resources[address]
     if not former or record.status ~= "ready" or record.type ~= former.type then return true end
-    for _, name in ipairs({ "inputs", "place", "options" }) do
+    if not same_wish(record.inputs, former.inputs, "", record, former) then return true end
+    for _, name in ipairs({ "place", "options" }) do
       if not equal.plain(record[name], former[name]) then return true end
     end
   end
@@ -96,7 +114,7 @@ local function choose(store, now)
     end
   end
   return nothing("there is no earlier deployment to go back to", #places == 0 and "nothing was deployed yet, or the stack keeps no history"
-    or "'scwlua state history' shows what is kept; --to DEPLOYMENT names one")
+    or "'scwlua state history' shows what is kept, and --to DEPLOYMENT names one; after a first that failed: fix it and apply, or destroy")
 end
 
 --- The deployment to go back to.

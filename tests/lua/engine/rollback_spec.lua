@@ -70,6 +70,14 @@ describe("rollback", function()
     return all[#all]
   end
 
+  it("is not content with a deployment that wanted the same, though its resources had other ids", function()
+    deploy({ image = "web:1" })
+    deploy({ image = "web:2" })
+    deploy({ image = "web:2" }, { replace = { "net.main" } })
+    local made = assert(world:session(cloud.stack(function() end), nil, "rollback"):rollback_plan())
+    assert.equal(ids[1], made.back_to.id)
+  end)
+
   it("restores what changed, deletes what was added, makes what was removed, and is a deployment of its own", function()
     local _, old = deploy { size = 1, more = { "gone" } }
     local _, new = deploy { size = 5, image = "web:2", more = { "added" } }
