@@ -58,7 +58,8 @@ text.apply = {
   count_failed = function(count) return ("%d failed"):format(count) end,
   count_skipped = function(count) return ("%d skipped because of that"):format(count) end,
   count_left = function(count) return ("%d not started"):format(count) end,
-  next_failed = "What was done is saved. Fix the cause and run the same command again: it goes on where it stopped.",
+  next_failed = "What was done is saved. Fix the cause and run the same command again: it goes on where it stopped. Or go back: "
+    .. "scwlua rollback.",
   next_interrupted = "What was done is saved. Run the same command again: it goes on where it stopped.",
 }
 
@@ -187,6 +188,9 @@ text.status = {
   unknown = function(message) return "cannot be read: " .. message end,
   advice = {
     nothing = function() return "Nothing to do." end,
+    sides = function()
+      return "One side does not answer. A deployment goes on with the other one; the next that reaches both makes them equal."
+    end,
     wait = function(program, stack, id)
       if not id then return "Wait: others are next. A deployment joins the queue by itself (--lock-wait)." end
       return ("Wait until it ends; a deployment joins the queue by itself (--lock-wait). If it is certain that it died: %s unlock %s %s")
@@ -208,6 +212,8 @@ text.state = {
   unsealed = "This document is not sealed. It holds no secret, only fingerprints of secrets and the key they are made with: "
     .. "keep it private.",
   pulled = function(path, serial, count) return ("Wrote serial %d with %s to %s."):format(serial, resources(count), path) end,
+  resolve_question = function(side) return ("Let the %s count, and give the other version up? Only 'yes' goes on: "):format(side) end,
+  resolve_needs_yes = "add --yes when it is decided",
   no_replica = "the state has no replica",
   relation = function(relation)
     if relation == "same" then return "The state and its replica are the same." end

@@ -23,7 +23,9 @@ describe("the lock of somebody whose machine was lost", function()
   teardown(function() program.remove(directory) end)
 
   local function run(...)
-    return program.run({ ... }, { directory = directory, environment = { SCWLUA_STATE_PASSPHRASE = "four words of it" } })
+    return program.run({ ... }, {
+      directory = directory, environment = { SCWLUA_STATE_PASSPHRASE = "four words of it", HOME = directory, XDG_RUNTIME_DIR = "" },
+    })
   end
 
   it("is explained, and freed by the command that the explanation names", function()
@@ -42,7 +44,7 @@ describe("the lock of somebody whose machine was lost", function()
     result = run("unlock", "stack.lua", id)
     assert.are.equal(1, result.status)
     assert.matches("%-%-yes", result.stderr)
-    result = run("unlock", "--yes", "stack.lua", id)
+    result = run("unlock", "--yes", "stack.lua", id:sub(1, 8))
     assert.are.equal("", result.stderr)
     assert.are.equal(0, result.status)
     assert.matches("ann on a lost runner", result.stdout)
@@ -54,5 +56,28 @@ describe("the lock of somebody whose machine was lost", function()
     seen = json.decode(run("state", "status", "--json", "stack.lua").stdout)
     assert.are.same({ "free", 2, "nothing" }, { seen.lock.state, seen.serial, seen.advice })
     assert.matches("the state is not locked", run("unlock", "--yes", "stack.lua", id).stderr)
+  end)
+
+  it("is not freed while its holder is at work on this machine", function()
+    local held
+    assert(core.spawn(function()
+      held = assert(require("scw.state.lock").acquire {
+        backend = require("scw.state.file").new(directory), name = "locked.state", command = "scwlua apply",
+        environment = { HOME = directory },
+      })
+    end):join())
+    local result = run("unlock", "--yes", "stack.lua", held.facts.id)
+    assert.are.equal(1, result.status)
+    assert.matches("INFRA_008: the run that holds the lock is at work on this machine", result.stderr)
+    assert.matches("kill " .. held.facts.pid, result.stderr)
+    assert(core.spawn(function() assert(held:release()) end):join())
+    assert.are.equal(0, run("apply", "--yes", "stack.lua").status)
+  end)
+
+  it("can be looked at and freed while the stack's resources cannot be evaluated", function()
+    assert(core.file_write(directory .. "/broken.lua", (STACK:gsub("stack:value%(.-%)", 'error("boom")'))))
+    assert.are.equal(0, run("state", "status", "broken.lua").status)
+    assert.are.equal(0, run("output", "broken.lua").status)
+    assert.matches("the state is not locked", run("unlock", "--yes", "broken.lua", "11111111").stderr)
   end)
 end)

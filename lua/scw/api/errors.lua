@@ -176,6 +176,9 @@ function api_errors.unanswered(call, cause)
   local err = errors.wrap(cause, ("%s %s"):format(call.method, call.path), { sent = cause.sent == true, address = call.address })
   if cause.kind == "io" then err.code = "INFRA_010" end
   if cause.kind == "connect" then err.hint = "check the network, a proxy, and the URL of the service" end
+  if cause.kind == "io" or cause.kind == "timeout" then
+    err.hint = "it was tried several times: run the same command again when the service answers"
+  end
   if cause.kind == "tls" then err.hint = "check the clock, and whether something between here and the service answers for it" end
   return api_errors.clean(err, call.secrets)
 end

@@ -203,7 +203,7 @@ function methods:session(bare)
       end)
     end,
     options = {
-      keep = given.keep, lock_wait = not given.no_wait and (given.lock_wait or LOCK_WAIT) or nil,
+      keep = given.keep, salvage = given.force, lock_wait = not given.no_wait and (given.lock_wait or LOCK_WAIT) or nil,
       old_key_file = given.old_key_file, old_key_manager = given.old_key_manager, unsealed = given.unsealed,
       target = given.target, exclude = given.exclude, replace = given.replace, leave = given.leave, lose_data = given.lose_data,
       refresh = not given.no_refresh, parallel = given.parallel,

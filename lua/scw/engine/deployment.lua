@@ -33,7 +33,8 @@ function deployment.commit(path)
   commit = commit and commit:match("^(%x+)%s*$")
   if not commit then return nil end
   local changed = git(directory == "" and "/" or directory, "status", "--porcelain", "--untracked-files=no")
-  return commit, changed ~= nil and changed ~= "" or nil
+  local known = git(directory == "" and "/" or directory, "ls-files", "--error-unmatch", path:match("[^/]*$"))
+  return commit, not known or (changed ~= nil and changed ~= "") or nil
 end
 
 ---@class scw.DeploymentFacts

@@ -30,6 +30,7 @@ local status = require "scw.state.status"
 local store = require "scw.state.store"
 local suggest = require "scw.suggest"
 local turn = require "scw.engine.turn"
+local witness = require "scw.state.witness"
 
 local session = {}
 
@@ -44,6 +45,7 @@ local LOOKUP_ROUNDS = 100
 ---@field lose_data? string[] addresses whose data it may lose
 ---@field refresh? boolean false: trust the state
 ---@field parallel? integer steps at once
+---@field salvage? boolean also a state that cannot be read can be replaced
 ---@field keep? "primary"|"replica" which version of the state counts when the two went separate ways
 ---@field lock_wait? number seconds to wait while others hold the state; without: not at all
 ---@field old_key_file? string a key that only opens the state
@@ -157,7 +159,7 @@ local function store_of(self)
   if not backend then return nil, name end
   self.store = store.new({
     backend = backend, codec = codec.new({ stack = self.stack.name, key = key or nil, unsealed = self.options.unsealed }), name = name,
-    stack = self.stack.name, environment = self.stack.environment, keep = self.options.keep,
+    stack = self.stack.name, environment = self.stack.environment, keep = self.options.keep, salvage = self.options.salvage,
     on_saved = function() self.on_event({ kind = "state_saved" }) end,
   })
   return self.store
@@ -284,6 +286,16 @@ local function look(self, document, set)
   return {}, nil, { entries = {}, found = {} }
 end
 
+--- What somebody is at work on looks in the state like what was interrupted.
+local function warn_of_holder(self)
+  local holder = locks.holder(self.backend, self.name)
+  if not holder or (self.taken and not self.taken:is_closed()) then return end
+  self.warnings[#self.warnings + 1] = {
+    message = ("a deployment is under way: what it has begun looks interrupted here; it is that of %s"):format(
+      locks.describe(holder, self.backend:now())),
+  }
+end
+
 ---@param wish { destroy?: boolean, document?: scw.state.Document, review?: function }
 local function make_plan(self, wish)
   local set, err = prepare(self)
@@ -297,6 +309,7 @@ local function make_plan(self, wish)
     if not client then return nil, err end
   end
   local position = self.store:position()
+  if self.store.segments > 0 or next(document.intents) then warn_of_holder(self) end
   local observed, adoption
   observed, err, adoption = look(self, document, set)
   if not observed then return nil, err end
@@ -573,6 +586,13 @@ function methods:lock(id)
   if not backend then return nil, name end
   local facts, err = locks.find(backend, name, id)
   if not facts then return nil, err end
+  if witness.is_alive(facts, self.host or core.host()) then
+    return nil, errors.new({
+      code = "INFRA_008", kind = "locked", message = "the run that holds the lock is at work on this machine",
+      details = { "holder: " .. locks.describe(facts, backend:now()) },
+      hint = ("wait for it, or end it (kill %d): the next run takes over at once, without unlock"):format(facts.pid),
+    })
+  end
   return facts, locks.describe(facts, backend:now())
 end
 

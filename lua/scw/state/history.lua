@@ -257,6 +257,16 @@ function history.reseal(store)
   return store:reseal(objects)
 end
 
+--- Keeps another version of the state, which is given up, as what its latest deployment left.
+---@param store scw.state.Store
+---@param document scw.state.Document
+---@return boolean|nil, scw.Error|nil
+function history.adopt(store, document)
+  local last = document.deployments[#document.deployments]
+  if not last or last.serial ~= document.serial then return true end
+  return write(store, place_of(store, last), ".snapshot", "history", model.pack(document))
+end
+
 --- Removes all but the latest.
 ---@param store scw.state.Store
 ---@param kept integer how many stay

@@ -57,7 +57,10 @@ end
 
 local WORDS = { passphrase = "a passphrase", raw = "a key file", unknown = "a key of a kind that this program does not know" }
 
-local ADVICE = { passphrase = "set SCWLUA_STATE_PASSPHRASE", raw = "set SCWLUA_STATE_KEY_FILE" }
+local ADVICE = {
+  passphrase = "set SCWLUA_STATE_PASSPHRASE to the passphrase that it was sealed with",
+  raw = "set SCWLUA_STATE_KEY_FILE to the file that it was sealed with (a former one, to replace it: `state rekey --old-key-file FILE`)",
+}
 
 local function add(list, line)
   for _, known in ipairs(list) do

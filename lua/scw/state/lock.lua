@@ -19,6 +19,7 @@ local lock = {}
 lock.LEASE, lock.SHORTEST, lock.LONGEST = 600, 1, 3600
 
 local ATTEMPTS = 5
+local SHORTEST = 8 -- characters of an id that are enough
 local PLACE_LEASE = 30
 local POLL = 2
 
@@ -385,7 +386,13 @@ local function wait_for_it(request, facts, proof, line)
       ok, err = sleep(math.min(POLL, lease / 10) * 1000)
     end
     if ok then ok, err = line:renew() end -- whoever lost its place meanwhile stands last again
-    if not ok then return nil, errors.wrap(err, "interrupted while waiting for the state") end
+    if not ok and err.kind == "cancelled" then
+      return nil, errors.new({
+        code = "INFRA_009", kind = "cancelled", message = "interrupted while waiting for the state", hint = "nothing was changed",
+      })
+    elseif not ok then
+      return nil, errors.wrap(err, "cannot wait for the state")
+    end
   end
 end
 
@@ -413,7 +420,7 @@ end
 --- The lock that somebody holds, when it is the one with this id.
 ---@param backend scw.state.Backend
 ---@param name string
----@param id string
+---@param id string or its beginning
 ---@return scw.state.LockFacts|nil, scw.Error|string|nil etag or error
 function lock.find(backend, name, id)
   local facts, etag = lock.read(backend, name)
@@ -421,7 +428,8 @@ function lock.find(backend, name, id)
     if etag then return nil, etag end
     return nil, errors.new({ code = "INFRA_004", kind = "not_found", message = "the state is not locked" })
   end
-  if facts.state == "released" or facts.id ~= id then
+  local named = facts.id == id or (#id >= SHORTEST and facts.id:sub(1, #id) == id:lower())
+  if facts.state == "released" or not named then
     local held = facts.state == "held"
     return nil, errors.new({
       code = "INFRA_004", kind = "not_found", message = ("the lock %s does not exist (any more)"):format(id),

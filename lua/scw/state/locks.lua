@@ -143,6 +143,18 @@ local function on_sides(backend, fn)
   return nil, failure or backend:silence()
 end
 
+--- Who holds the state and is, as far as can be told, at work on it.
+---@param backend scw.state.Backend
+---@param name string of the state
+---@return scw.state.LockFacts|nil
+function locks.holder(backend, name)
+  for _, one in ipairs(backend.sides or { backend }) do
+    local present = lock.read(one, name)
+    if present and present.state == "held" and not lock.is_abandoned(one, name) then return present end
+  end
+  return nil
+end
+
 --- Is there a lock whose holder died, or did not renew it in time? On either side of a mirror.
 ---@param backend scw.state.Backend
 ---@param name string of the state
@@ -170,7 +182,14 @@ end
 ---@param id string
 ---@return boolean|nil, scw.Error|nil
 function locks.remove(backend, name, id)
-  return on_sides(backend, function(one) return lock.remove(one, name, id) end)
+  local refused
+  local freed, err = on_sides(backend, function(one)
+    local done, failure = lock.remove(one, name, id)
+    if not done and failure.kind ~= "not_found" and not one.out then refused = failure end
+    return done, failure
+  end)
+  if refused then return nil, refused end
+  return freed, err
 end
 
 return locks

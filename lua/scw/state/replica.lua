@@ -136,7 +136,7 @@ end
 --- Says, once a run, that a side is behind.
 local function remark(self)
   local lagging, mirror = self.lagging, self.backend
-  if not lagging or lagging.fresh then return end
+  if not lagging or lagging.fresh or trail.compare(self.document, lagging.document) == "diverged" then return end
   local line = ("The %s of the state is behind (serial %d, the %s has %d): the next apply makes them equal."):format(
     lagging.backend.role, lagging.document.serial, mirror.leader.role, self.document.serial)
   if line ~= mirror.remarked then mirror.on_message(line) end
@@ -205,8 +205,9 @@ local function copy_log(self, from, to)
   return true
 end
 
---- The same history on both: what is missing is copied, what the other one does not have goes.
-local function copy_history(self, from, to)
+--- The same history on both: what is missing is copied; what the other one does not have goes, or, from a version that is given up, is
+--- copied back.
+local function copy_history(self, from, to, apart)
   local prefix, there = self.name .. ".history/", {}
   local keys, failure = to:list(prefix)
   if not keys then return nil, failure end
@@ -221,13 +222,13 @@ local function copy_history(self, from, to)
   end
   for key in next, there do
     local ok
-    ok, failure = to:delete(key)
+    if apart then ok, failure = copy(to, from, key, { if_none_match = true }) else ok, failure = to:delete(key) end
     if not ok then return nil, failure end
   end
   return true
 end
 
-local function make_equal(self, from, to)
+local function make_equal(self, from, to, apart)
   local ok, failure = remove_log(self, to)
   if not ok then return nil, failure end
   local etag
@@ -235,7 +236,7 @@ local function make_equal(self, from, to)
   if not etag then return nil, failure end
   ok, failure = copy_log(self, from, to)
   if not ok then return nil, failure end
-  ok, failure = copy_history(self, from, to)
+  ok, failure = copy_history(self, from, to, apart)
   if not ok then return nil, failure end
   return etag
 end
@@ -258,12 +259,15 @@ function replica.equalise(self)
   local from, to = mirror.leader, mirror:other(mirror.leader)
   if not lagging then return complete_history(self, from, to) end
   local said = ("Made the %s of the state equal to the %s (serial %d)."):format(to.role, from.role, self.document.serial)
-  if trail.compare(self.document, lagging.document) == "diverged" then
+  local apart = trail.compare(self.document, lagging.document) == "diverged"
+  if apart then
     local key, failure = keep_beside(self, lagging)
     if not key then return nil, errors.wrap(failure, "cannot keep the version that is given up") end
-    said = ("%s The version that was given up is kept at %s."):format(said, from:describe(key))
+    local kept, err = require("scw.state.history").adopt(self, lagging.document)
+    if not kept then return nil, err end
+    said = ("%s The version that was given up is kept at %s, and on the other side."):format(said, from:describe(key))
   end
-  local etag, failure = make_equal(self, from, to)
+  local etag, failure = make_equal(self, from, to, apart)
   if not etag then
     if to.out then return true end
     return nil, errors.wrap(failure, ("cannot make the %s of the state equal to the %s"):format(to.role, from.role))

@@ -129,7 +129,7 @@ end
 
 --- What to do about it, as a word.
 ---@param seen scw.state.Status
----@return "nothing"|"wait"|"take_over"|"apply"|"repair"|"read"
+---@return "nothing"|"wait"|"take_over"|"apply"|"repair"|"read"|"sides"
 function status.advice(seen)
   if seen.lock == "damaged" then return "repair" end
   if seen.holder then return (seen.holder.died or seen.holder.expired) and "take_over" or "wait" end
@@ -137,6 +137,10 @@ function status.advice(seen)
   if seen.problem then return "read" end
   local document = seen.document
   local last = document and document.deployments[#document.deployments]
+  for _, side in ipairs(seen.sides or {}) do
+    if side.state == "out" then return "sides" end
+    if side.state == "behind" then return "apply" end
+  end
   local open = not seen.exists or seen.segments > 0 or next(document.intents) ~= nil or last and last.result ~= "done"
   return open and "apply" or "nothing"
 end

@@ -16,6 +16,12 @@ local READERS = 16
 local READ_ATTEMPTS = 5
 local FOLD_BYTES = 8 * 1024 * 1024
 
+--- What to do about a state that cannot be read.
+local RESTORE = "bring back what an earlier deployment left: `state history`, `state pull --at ID --out FILE`, "
+  .. "`state push --force STACK FILE`; or a backup"
+--- The lineage of a state that nobody can read.
+local UNREADABLE = "unreadable"
+
 ---@class scw.state.Store
 ---@field backend scw.state.Backend
 ---@field codec scw.state.Codec
@@ -28,6 +34,7 @@ local FOLD_BYTES = 8 * 1024 * 1024
 ---@field lagging? scw.state.Store the side of a mirror that lacks something
 ---@field lineage? string once it is known: a state of another one is never taken for this one
 ---@field opened? scw.state.Opened the envelope of its snapshot
+---@field unreadable? string|boolean what stands where the snapshot should be, or true for nothing: only `replace` may write
 ---@field on_replace? fun() called once, before the snapshot that was read is replaced
 ---@field segments integer how many there were when it was read: a run is under way, or died
 local methods = {}
@@ -41,6 +48,7 @@ local metatable = { __index = methods }
 ---@field environment? string
 ---@field on_saved? fun()
 ---@field lineage? string when it is known
+---@field salvage? boolean a state that cannot be read is one without resources, to be replaced as a whole
 ---@field keep? "primary"|"replica" which side of a mirror counts when the two went separate ways
 
 ---@param facts scw.state.StoreFacts|scw.state.Store another look at the same place
@@ -48,7 +56,8 @@ local metatable = { __index = methods }
 function store.new(facts)
   return setmetatable({
     backend = facts.backend, codec = facts.codec, name = facts.name, stack = facts.stack, environment = facts.environment,
-    on_saved = facts.on_saved, keep = facts.keep, lineage = facts.lineage, writer = trail.NOBODY, ignored = {}, segments = 0,
+    on_saved = facts.on_saved, keep = facts.keep, salvage = facts.salvage, lineage = facts.lineage, writer = trail.NOBODY, ignored = {},
+    segments = 0,
     check = function() return true end, doubtful = false, snapshot_bytes = 0, folded_entries = 0, folded_bytes = 0,
   }, metatable)
 end
@@ -73,6 +82,7 @@ end
 local function about(self, key, err)
   err.details = err.details or {}
   table.insert(err.details, "object: " .. self.backend:describe(key))
+  if err.kind == "invalid" then err.hint = err.hint or RESTORE end
   return nil, err
 end
 
@@ -133,7 +143,7 @@ local function check_lineage(self, document)
 end
 
 ---@param self scw.state.Store
-local function load_once(self)
+local function read_once(self)
   local numbers, failure = segment_numbers(self) -- before the snapshot: what is folded meanwhile is in the snapshot then
   if not numbers then return nil, errors.wrap(failure, "cannot read the state at " .. self.backend:describe(self.name)) end
   local bytes, etag = self.backend:get(self.name)
@@ -141,13 +151,13 @@ local function load_once(self)
     if etag.kind ~= "not_found" then return nil, errors.wrap(etag, "cannot read the state at " .. self.backend:describe(self.name)) end
     if #numbers > 0 then
       return nil, damaged(("%s is missing, but its log is there"):format(self.backend:describe(self.name)),
-        "restore it from a backup; without it the log cannot be read")
+        RESTORE)
     end
     local kept, refused = self.backend:list(self.name .. ".history/")
     if not kept then return nil, errors.wrap(refused, "cannot read the state at " .. self.backend:describe(self.name)) end
     if #kept > 0 then
       return nil, damaged(("%s is missing, but its history is there"):format(self.backend:describe(self.name)),
-        "restore it from a backup; or remove its history too: then the stack begins anew, and nothing it made is known any more")
+        RESTORE)
     end
     self.document, self.fresh, self.etag, self.last = model.new(self.stack, self.environment), true, nil, 0
     return true
@@ -173,6 +183,29 @@ local function load_once(self)
   self.lineage, self.opened = document.lineage, opened
   self.segments = #numbers
   return true
+end
+
+--- Looks at a state that cannot be read as at one without resources, with a serial above all that its history knows.
+---@param self scw.state.Store
+local function look_past(self)
+  local numbers, failure = segment_numbers(self)
+  if not numbers then return nil, failure end
+  local places
+  places, failure = require("scw.state.history").places(self)
+  if not places then return nil, failure end
+  local bytes, etag = self.backend:get(self.name)
+  if not bytes and etag.kind ~= "not_found" then return nil, etag end
+  self.document, self.unreadable = model.new(self.stack, self.environment), bytes or true
+  self.document.lineage, self.document.serial = UNREADABLE, places[1] and places[1].serial or 0
+  self.fresh, self.etag, self.last, self.segments = bytes == nil, bytes and etag, numbers[#numbers] or 0, #numbers
+  return true
+end
+
+---@param self scw.state.Store
+local function load_once(self)
+  local outcome, err = read_once(self)
+  if outcome or not self.salvage or err.kind ~= "invalid" then return outcome, err end
+  return look_past(self)
 end
 
 --- What one side of a mirror holds.
@@ -324,9 +357,9 @@ function methods:begin(held)
     local ok, err = bind(self, held)
     if not ok then return nil, err end
   end
-  local fenced = not self.fresh and held ~= nil and held.takeover
+  local fenced = not self.fresh and held ~= nil and held.takeover and not self.unreadable
   local snapshot
-  if self.fresh or fenced then
+  if (self.fresh and not self.unreadable) or fenced then
     snapshot = advanced(self, self.document, self.last)
     local ok, err = write_snapshot(self, snapshot, true)
     if not ok then return nil, err end
@@ -395,6 +428,12 @@ end
 ---@param document scw.state.Document
 ---@return boolean|nil, scw.Error|nil
 function methods:replace(document)
+  if type(self.unreadable) == "string" then
+    local key = ("%s.damaged-%s"):format(self.name, core.uuid():sub(1, 8))
+    local kept, failure = self.backend:put(key, self.unreadable, { if_none_match = true })
+    if not kept then return nil, errors.wrap(failure, "cannot keep what was damaged") end
+    self.on_replace = nil -- there is nothing to preserve
+  end
   local closed, err = self.log:close()
   if not closed then return nil, err end
   local folded = self.log.number

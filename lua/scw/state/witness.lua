@@ -37,6 +37,17 @@ function witness.of_dead(facts, host)
   return held and setmetatable({ path = facts.witness, held = held }, metatable) or nil
 end
 
+--- Is the process of a claim known to be alive, on this machine?
+---@param facts { host: string, witness?: string }
+---@param host { name: string }
+---@return boolean
+function witness.is_alive(facts, host)
+  if facts.host ~= host.name or not facts.witness or not core.file_stat(facts.witness) then return false end
+  local held, failure = core.file_lock(facts.witness)
+  if held then held:release() end
+  return not held and failure.kind == "locked"
+end
+
 --- `keep`: the file stays, unlocked, and says that its process died.
 ---@param keep? boolean
 function methods:drop(keep)

@@ -272,3 +272,50 @@ describe("pushing a state", function()
     assert.equal(1, #records(world))
   end)
 end)
+
+describe("a state that cannot be read", function()
+  --- Three deployments, and what the second one left.
+  local function damaged(damage)
+    local world, wanted = cloud.world(), stack()
+    for _ = 1, 3 do world:apply(wanted) end
+    local kept = assert(past.records(world:session(wanted)))
+    local earlier = assert(past.document(world:session(wanted), kept[2].id))
+    damage(world.backend)
+    return world, wanted, model.unpack(model.pack(earlier))
+  end
+
+  local DAMAGES = {
+    cut = function(backend) backend:put("test.state", backend:get("test.state"):sub(1, 100)) end,
+    empty = function(backend) backend:put("test.state", "") end,
+    missing = function(backend) backend:delete("test.state") end,
+  }
+  for _, how in ipairs({ "cut", "empty", "missing" }) do
+    it(("can be replaced from its history: %s"):format(how), function()
+      local world, wanted, earlier = damaged(DAMAGES[how])
+      local made, err = world:session(wanted):plan()
+      assert.is_nil(made)
+      assert.equal("INFRA_011", err.code)
+      assert.match("state push %-%-force", err.hint)
+      local pushed
+      pushed, err = amend.push(world:session(wanted), earlier)
+      assert.is_nil(pushed)
+      assert.equal("INFRA_011", err.code)
+      local record = assert(amend.push(world:session(wanted, { salvage = true }), earlier, true))
+      assert.equal(5, record.serial) -- above all that the history knows
+      assert.same({}, cloud.actions(world:plan(wanted)))
+      assert.equal(how == "missing" and 0 or 1, #world.backend:list("test.state.damaged-"))
+      assert.equal("", cloud.failures(world:apply(wanted)))
+      assert.equal(how == "missing" and 0 or 1, #world.backend:list("test.state.damaged-"))
+    end)
+  end
+
+  it("is never written by anything else", function()
+    local world, wanted = damaged(DAMAGES.missing)
+    local before = #world.backend:list("test.state")
+    for _, act in ipairs({ "plan", "destroy_plan", "refresh" }) do
+      local opened = world:session(wanted, { salvage = false })
+      assert.is_nil((opened[act](opened)))
+    end
+    assert.equal(before, #world.backend:list("test.state"))
+  end)
+end)

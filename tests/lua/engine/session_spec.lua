@@ -139,6 +139,16 @@ describe("a session", function()
     assert.equal("released", assert(lock.read(world.backend, "test.state")).state)
   end)
 
+  it("says in a plan that a deployment is under way", function()
+    local world, said = cloud.world(), nil
+    world.cloud.before = function(verb)
+      if verb == "create" then said = said or world:plan(stack()).warnings end
+    end
+    assert.equal("", cloud.failures(world:apply(stack())))
+    assert.match("a deployment is under way: .* that of me on here", said[1].message)
+    assert.same({}, world:plan(stack()).warnings)
+  end)
+
   it("puts away what a run left that died when all was done, unless somebody works on the state", function()
     local world, name = cloud.world(), "test.state"
     local held, segment

@@ -205,6 +205,12 @@ describe("a state with a replica", function()
     local document = snapshot_of(primary)
     assert.is_truthy(document.resources["net.b"])
     assert.is_nil(document.resources["net.c"])
+    local records = assert(require("scw.engine.past").records(run():session(stack({ "a" })))) -- also the deployment that was given up
+    assert.equal(4, #records)
+    for _, record in ipairs(records) do
+      local seen = assert(require("scw.engine.past").document(run():session(stack({ "a" })), record.id))
+      assert.equal(record.serial, seen.serial)
+    end
   end)
 
   it("does not begin anew on a side that never held the state", function()

@@ -18,7 +18,7 @@ return {
     local workspace <close>, err = require("scw.cli.workspace").open(context)
     if not workspace then return nil, err end
     local session, outputs
-    session, err = workspace:session()
+    session, err = workspace:session(true)
     if not session then return nil, err end
     outputs, err = session:outputs()
     if not outputs then return nil, err end

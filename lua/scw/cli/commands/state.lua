@@ -120,7 +120,13 @@ local function resolve(context, session)
     context.console:note(text.state.relation(versions[1].relation))
     return compare(context, session, ends)
   end
-  local record
+  local record, agreed
+  agreed, err = require("scw.cli.confirm")(context, text.state.resolve_question(keep), text.state.resolve_needs_yes)
+  if err then return nil, err end
+  if not agreed then
+    context.console:print(text.apply.refused)
+    return 1
+  end
   record, err = require("scw.engine.amend").resolve(session)
   if not record then return nil, err end
   return tell(context, { deployment = record.id, serial = record.serial, kept = keep }, text.state.resolved(keep, record.serial))
@@ -258,7 +264,7 @@ return {
       arguments = { options.stack_argument },
       options = options.stack,
       examples = { { "scwlua state status stacks/staging.lua", "is somebody deploying, and since when?" } },
-      run = with_session(status),
+      run = with_session(status, true),
     },
     history = {
       name = "state history",
@@ -319,6 +325,7 @@ return {
       arguments = { options.stack_argument },
       options = options.join({
         { name = "--keep", value = "SIDE", choices = { "primary", "replica" }, doc = "The version that counts: primary or replica." },
+        options.yes,
       }, options.writing, options.stack),
       examples = {
         { "scwlua state resolve stacks/production.lua", "what differs" },
@@ -363,7 +370,7 @@ return {
         { "scwlua state rekey stacks/staging.lua", "after a key was added to the stack's state, or taken out" },
         { "scwlua state rekey --old-key-file old.key stacks/staging.lua", "after a key file was replaced" },
       },
-      run = with_session(rekey),
+      run = with_session(rekey, true),
     },
   },
 }

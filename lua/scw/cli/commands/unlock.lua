@@ -7,8 +7,9 @@ return {
   group = "Deploy", order = 7,
   summary = "Free the state from the lock of a run that died.",
   description = "Whoever finds a state locked is told by whom, and the lock's id. A run that died on this machine needs no unlock: the "
-    .. "next one takes over; one that died elsewhere is taken over from when its lease has ended. When the holder still works, its next "
-    .. "write is refused and it stops.",
+    .. "next one takes over; one that died elsewhere is taken over from when its lease has ended. A holder at work "
+    .. "on this machine is not unlocked; one that works elsewhere stops when it renews the lock next, or at its next write once "
+    .. "somebody else deploys.",
   arguments = { options.stack_argument, { name = "LOCK", doc = "The id of the lock, as the message about it says." } },
   options = options.join({ options.yes }, options.stack),
   examples = { { "scwlua unlock stacks/staging.lua 6a1f0c9e-3c55-4be5-9a0e-2f1f64a1d0c7", "after the runner was lost" } },
@@ -16,7 +17,7 @@ return {
     local workspace <close>, err = require("scw.cli.workspace").open(context)
     if not workspace then return nil, err end
     local session, found, holder, agreed, done
-    session, err = workspace:session()
+    session, err = workspace:session(true)
     if not session then return nil, err end
     found, holder = session:lock(context.options.lock)
     if not found then return nil, holder end
