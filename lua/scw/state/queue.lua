@@ -72,7 +72,7 @@ function queue.list(backend, name)
     local bytes, failure = backend:get(queue.key(name, number))
     if not bytes and failure.kind ~= "not_found" then return nil, errors.wrap(failure, "cannot read the queue of the state") end
     local facts = bytes and json.decode(bytes)
-    if type(facts) == "table" and type(facts.id) == "string" and facts.state == "waiting" then
+    if not form.place(facts) and facts.state == "waiting" then
       facts.number = number
       places[#places + 1] = facts
     end

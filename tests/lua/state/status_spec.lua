@@ -115,6 +115,14 @@ describe("the status of a state", function()
     assert.equal(2, #assert(queue.list(backend, NAME)))
     backend.objects[queue.key(NAME, 1)].bytes = "damaged"
     assert.equal("cid", assert(queue.list(backend, NAME))[1].who)
+    backend.time = 1000000
+    for _, damaged in ipairs({ {}, { witness = {} }, { who = 7 } }) do -- nobody can wait in an object like this
+      local place = { id = "id", who = "x", host = "box", pid = 9, command = "c", created = "s", state = "waiting", expires = 1e10 }
+      if not next(damaged) then place.expires = nil end
+      for name, value in next, damaged do place[name] = value end
+      backend.objects[queue.key(NAME, 1)].bytes = assert(json.encode(place))
+      assert.equal("cid", assert(look(backend)).waiting[1].who)
+    end
   end)
 
   it("tells when the next one takes over", function()
