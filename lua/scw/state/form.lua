@@ -176,12 +176,27 @@ end
 
 local outputs = map(object({ value = anything, secret = flag, origins = origins }))
 
+-- Deployments -----------------------------------------------------------------------------------------------------------
+
+local DEPLOYMENT = {
+  id = text, serial = count, previous = count, lineage = text, who = text, host = text, command = text, run = optional(text),
+  commit = optional(text), back_to = optional(text), dirty = optional(flag), started = text, ended = text, result = text,
+  planned = optional(map(count)), counts = map(count),
+}
+
+form.deployment = object(DEPLOYMENT)
+
+--- In a document; older ones say less.
+local noted = {}
+for name, inner in next, DEPLOYMENT do noted[name] = optional(inner) end
+noted = object(with(noted, { id = text }))
+
 -- What is read ----------------------------------------------------------------------------------------------------------
 
 form.document = object({
   lineage = text, serial = count, stack = text, environment = optional(text), fingerprint_key = hexadecimal, folded = count,
   fence = optional(count), trail = optional(list(object({ writer = text, number = count }))), resources = map(record), outputs = outputs,
-  intents = map(intent), deployments = list(map()),
+  intents = map(intent), deployments = list(noted),
 })
 
 --- What makes up an entry of the log, by its operation.
@@ -189,17 +204,10 @@ form.entries = {
   intent = object({ record = intended }), created = object({ address = text, id = text, outputs = optional(map()) }),
   abandon = object({ address = text }), set = object({ record = recorded }), patch = object({ address = text, fields = changes }),
   remove = object({ address = text }), undepose = object({ address = text, id = text }), move = object({ address = text, from = text }),
-  outputs = object({ outputs = outputs }), deployment = object({ deployment = map() }), fence = object({}),
+  outputs = object({ outputs = outputs }), deployment = object({ deployment = noted }), fence = object({}),
 }
 
 form.segment = object({ lineage = text, number = count, fence = optional(count), writer = optional(text), entries = list(map()) })
-
-form.deployment = object({
-  id = text, serial = count, previous = count, lineage = text, who = text, host = text, command = text, run = optional(text),
-  commit = optional(text), back_to = optional(text), dirty = optional(flag), started = text, ended = text, result = text,
-  planned = optional(map(count)),
-  counts = map(count),
-})
 
 local CLAIM = {
   id = text, who = text, host = text, pid = integer, command = text, run = optional(text), created = text, expires = optional(time),
