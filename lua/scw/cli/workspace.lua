@@ -210,6 +210,9 @@ function methods:session(bare)
     },
     on_message = function(line) self.console:note(line) end,
   })
+  made.on_event = function(event) -- until an apply shows its progress
+    if event.kind == "retry" then self.console:note(event.detail) end
+  end
   return made
 end
 

@@ -30,6 +30,7 @@ function mirror.new(facts)
   for index, role in ipairs({ "primary", "replica" }) do
     self.sides[index] = side.new({
       backend = facts[role], role = role, patience = facts.patience, on_out = function(one) self:notice(one) end,
+      on_slow = function(one) self.on_message(("Waiting for the %s of the state, %s."):format(one.role, one:describe())) end,
     })
   end
   self.leader = self.sides[1]

@@ -12,6 +12,8 @@ local side = {}
 side.PATIENCE = 15
 
 local PAUSE_MS = 500
+--- How long nothing is said about a side that takes its time.
+local QUIET_MS = 2000
 --- What part of the patience is left for the small question, and what it asks for: nothing is there.
 local QUESTION, QUESTION_KEY = 1 / 3, "scwlua.question"
 
@@ -24,13 +26,14 @@ local QUESTION, QUESTION_KEY = 1 / 3, "scwlua.question"
 local methods = {}
 local metatable = { __index = methods }
 
----@param facts { backend: scw.state.Backend, role: "primary"|"replica", patience?: number, on_out?: fun(side: scw.state.Side) }
+---@param facts { backend: scw.state.Backend, role: "primary"|"replica", patience?: number, on_out?: fun(side: scw.state.Side),
+---on_slow?: fun(side: scw.state.Side) }
 ---@return scw.state.Side
 function side.new(facts)
   local backend = facts.backend
   local self = setmetatable({
     backend = backend, role = facts.role, patience_ms = (facts.patience or side.PATIENCE) * 1000,
-    on_out = facts.on_out or function() end,
+    on_out = facts.on_out or function() end, on_slow = facts.on_slow or function() end,
   }, metatable)
   for _, name in ipairs({ "etag_of", "farewell" }) do -- not every backend has them; neither waits
     if backend[name] then self[name] = function(_, ...) return backend[name](backend, ...) end end
@@ -65,16 +68,28 @@ local function answers(self, ms)
   return results ~= "late" and (results[1] ~= nil or not is_silence(results[2]))
 end
 
+--- Says once that a side is waited for.
+local function tell(self)
+  if not self.told then self.on_slow(self) end
+  self.told = true
+end
+
 --- One call with patience.
 local function ask(self, name, ...)
   if self.out then return nil, self.out end
   local arguments, last = table.pack(...), nil
-  local moment, pause = core.clock() + self.patience_ms, math.min(PAUSE_MS, self.patience_ms / 10)
+  local began = core.clock()
+  local moment, pause = began + self.patience_ms, math.min(PAUSE_MS, self.patience_ms / 10)
   while true do
     local call = patience.begin(function() return self.backend[name](self.backend, table.unpack(arguments, 1, arguments.n)) end)
     local results, failure
     repeat
-      results, failure = patience.await(call, moment - self.patience_ms * QUESTION)
+      local question, quiet = moment - self.patience_ms * QUESTION, core.clock() + QUIET_MS
+      results, failure = patience.await(call, math.min(question, quiet))
+      if results == "late" and quiet < question then
+        tell(self)
+        results, failure = patience.await(call, question)
+      end
       if self.out then -- another call noticed
         call.task:cancel()
         return nil, self.out
@@ -93,6 +108,7 @@ local function ask(self, name, ...)
     if results[1] ~= nil or not is_silence(results[2]) then return table.unpack(results, 1, results.n) end
     last = results[2]
     if core.clock() + pause >= moment then return give_up(self, last) end
+    if core.clock() - began >= QUIET_MS then tell(self) end
     local slept
     slept, failure = core.sleep(pause)
     if not slept then return nil, failure end

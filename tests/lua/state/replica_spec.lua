@@ -514,6 +514,18 @@ describe("a state with a replica", function()
     for _, one in ipairs({ primary, replica }) do assert.equal("released", lock.read(one.inner, "test.state").state) end
   end)
 
+  it("says what it waits for", function()
+    apply({ "a" })
+    run()
+    world.backend = mirror.new({
+      primary = primary, replica = replica, patience = 4, on_message = function(line) said[#said + 1] = line end,
+    })
+    primary.mode = "hangs"
+    assert(world:session(stack({ "a" })):state())
+    assert.equal("Waiting for the primary of the state, here.", said[1])
+    assert.is_true(told("does not answer: this run goes on with the replica"))
+  end)
+
   it("finds the lock of either side by its id", function()
     apply({ "a" })
     local held = assert(lock.acquire({ backend = replica.inner, name = "test.state", command = "x", environment = {} }))
