@@ -288,8 +288,9 @@ end
 
 --- What somebody is at work on looks in the state like what was interrupted.
 local function warn_of_holder(self)
+  if self.taken and not self.taken:is_closed() then return end -- it is this run
   local holder = locks.holder(self.backend, self.name)
-  if not holder or (self.taken and not self.taken:is_closed()) then return end
+  if not holder then return end
   self.warnings[#self.warnings + 1] = {
     message = ("a deployment is under way: what it has begun looks interrupted here; it is that of %s"):format(
       locks.describe(holder, self.backend:now())),
