@@ -21,7 +21,7 @@ usage: ./bootstrap.sh COMMAND
   test       install what is missing, build, run all tests (with sanitizers too)
   build      install what is missing, build the program: build/release/scwlua
   install    build, then install the program (PREFIX, /usr/local unless set)
-  matrix     kill deployments at every single request and look whether the next one finishes them
+  matrix     kill deployments at every single request and look whether the next one finishes them; 50 deployments at once
   lint       check the format of the sources and look for mistakes without running them
   fuzz       build the fuzzers with clang and run each for a few seconds
   bench      measure what the project promises
@@ -197,6 +197,7 @@ command_matrix() {
   need "${BUILD_PACKAGES[@]}" "${TEST_PACKAGES[@]}"
   build release
   SCWLUA_MATRIX=full SCWLUA_SOURCE=$PWD SCWLUA_PROGRAM=$PWD/build/release/scwlua build/release/scwlua-test tests/e2e/crash_matrix_spec.lua
+  SCWLUA_CROWD=50 SCWLUA_SOURCE=$PWD SCWLUA_PROGRAM=$PWD/build/release/scwlua build/release/scwlua-test tests/e2e/contention_spec.lua
 }
 
 command_docs() {
