@@ -10,6 +10,7 @@ local errors = require "scw.errors"
 local farewell = require "scw.state.farewell"
 local form = require "scw.state.form"
 local json = require "scw.json"
+local moment = require "scw.state.moment"
 local queue = require "scw.state.queue"
 local witness = require "scw.state.witness"
 
@@ -99,19 +100,6 @@ end
 
 -- Holding ---------------------------------------------------------------------------------------------------------------
 
-local function elapsed_of_process() return core.clock() / 1000 end
-
---- Moments on both clocks: one of them stands still while a machine sleeps, the other one can be set.
-local function moment(self)
-  if self.elapsed ~= elapsed_of_process then return { steady = self.elapsed(), wall = 0 } end
-  return { steady = self.elapsed(), wall = core.now() }
-end
-
-local function since(self, before)
-  local now = moment(self)
-  return math.max(now.steady - before.steady, now.wall - before.wall)
-end
-
 local function lose(self, present)
   local now = "nobody"
   if present and present.state == "held" then
@@ -147,7 +135,7 @@ local function rewrite(self, make_body)
   return nil, failure
 end
 
-local function is_certain(self) return since(self, self.renewed) < self.term end
+local function is_certain(self) return moment.since(self.renewed, self.elapsed) < self.term end
 
 --- The lease was written by a request that began at this moment.
 local function note(self, began)
@@ -170,7 +158,7 @@ local function renew(self, fence)
     self.renewing = false
     self.changed:set()
   end })
-  local began, body = moment(self), copy_of(self.facts)
+  local began, body = moment.now(self.elapsed), copy_of(self.facts)
   body.renewals, body.fence = body.renewals + 1, fence or body.fence
   local ok, failure, present = rewrite(self, function()
     body.expires, body.fence = claim.expiry(self.backend, self.lease), math.max(body.fence, self.facts.fence)
@@ -313,26 +301,29 @@ local function is_free(request, present, host)
   return false
 end
 
---- One try. Without an error, who holds it comes third.
+--- One try of who is first in line. Without an error, who holds it comes third.
 ---@return scw.state.Lock|nil, scw.Error|nil, scw.state.LockFacts|nil
-local function try(request, facts, proof, lease)
-  local backend, name = request.backend, request.name
+local function try(request, facts, proof, lease, line)
+  local backend, name, place = request.backend, request.name, line.number
   for _ = 1, ATTEMPTS do
     local present, etag = lock.read(backend, name)
     if not present and etag then return nil, etag end
     local free, warning, dead = is_free(request, present, { name = facts.host })
     if not free then return nil, nil, present end
+    local stands, lost = line:renew()
+    if not stands then return nil, lost end
+    if line.number ~= place then return nil, nil, present end -- it stands last now
     local body = copy_of(facts)
     body.state, body.renewals, body.fence = "held", 0, (present and present.fence or 0) + 1
     body.created, body.expires = claim.timestamp(backend:now()), claim.expiry(backend, lease)
     local given_back = present ~= nil and present.state == "released" and not present.removed
     local self = setmetatable({
       backend = backend, name = name, facts = body, lease = lease, witness = proof, warning = warning, changed = core.event(),
-      elapsed = request.elapsed or elapsed_of_process, sleep = request.sleep or core.sleep, on_lost = function() end,
+      elapsed = request.elapsed or moment.elapsed, sleep = request.sleep or core.sleep, on_lost = function() end,
       takeover = not given_back or present.abandoned == true, ended = (given_back or dead) and present and present.id or nil,
       farewell = farewell.new(backend, lock.key(name), body.witness),
     }, metatable)
-    local began = moment(self)
+    local began = moment.now(self.elapsed)
     local failure
     self.etag, failure = put(self, body, present and { if_match = etag } or { if_none_match = true })
     if dead then dead:drop(not self.etag) end
@@ -361,7 +352,7 @@ local function wait_for_it(request, facts, proof, line)
     if not ahead then return nil, err end
     local taken
     if ahead == 0 then
-      taken, err, holder = try(request, facts, proof, lease)
+      taken, err, holder = try(request, facts, proof, lease, line)
       if taken then
         taken.waited = waited
         return taken
@@ -404,7 +395,7 @@ function lock.acquire(request)
   if not facts then facts, proof = claim.new(request) end
   local line = queue.new({
     backend = request.backend, name = request.name, facts = facts, lease = math.min(request.lease or lock.LEASE, PLACE_LEASE),
-    elapsed = request.elapsed or elapsed_of_process,
+    elapsed = request.elapsed or moment.elapsed,
   })
   local taken, err
   do

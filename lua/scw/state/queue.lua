@@ -8,6 +8,7 @@ local core = require "core"
 local errors = require "scw.errors"
 local form = require "scw.state.form"
 local json = require "scw.json"
+local moment = require "scw.state.moment"
 local witness = require "scw.state.witness"
 
 local queue = {}
@@ -21,6 +22,7 @@ local JOIN_ATTEMPTS = 1000
 ---@field lease number seconds
 ---@field number? integer of the place; nil: not in line
 ---@field first? integer the place when nobody was before it: nobody comes before it any more
+---@field renewed? scw.state.Moment when it was written
 ---@field seen? { number: integer, facts: scw.state.Claim } the nearest one before us, as it was last read
 local methods = {}
 local metatable = { __index = methods }
@@ -149,7 +151,7 @@ function methods:join()
   if not numbers then return nil, err end
   local number = (numbers[#numbers] or 0) + 1
   for _ = 1, JOIN_ATTEMPTS do
-    local began = self.elapsed()
+    local began = moment.now(self.elapsed)
     local etag, failure = self.backend:put(queue.key(self.name, number),
       body(self.facts, { state = "waiting", expires = claim.expiry(self.backend, self.lease) }), { if_none_match = true })
     if etag then
@@ -162,11 +164,11 @@ function methods:join()
   return nil, errors.new({ code = "INFRA_008", kind = "locked", message = "others join the queue of the state again and again" })
 end
 
---- Keeps the place, every third of its lease; one that is gone is replaced by the last one.
+--- Keeps the place, if there is one, every third of its lease; one that is gone is replaced by the last one.
 ---@return boolean|nil, scw.Error|nil
 function methods:renew()
-  if self.elapsed() - self.renewed < self.lease / 3 then return true end
-  local began = self.elapsed()
+  if not self.number or moment.since(self.renewed, self.elapsed) < self.lease / 3 then return true end
+  local began = moment.now(self.elapsed)
   local etag, failure = self.backend:put(queue.key(self.name, self.number),
     body(self.facts, { state = "waiting", expires = claim.expiry(self.backend, self.lease) }), { if_match = self.etag })
   if etag then
@@ -177,7 +179,7 @@ function methods:renew()
     self.number = nil
     return self:join()
   end
-  if self.elapsed() - self.renewed < self.lease then return true end -- tried again with the next look
+  if moment.since(self.renewed, self.elapsed) < self.lease then return true end -- tried again with the next look
   return nil, errors.wrap(failure, "cannot renew the place in the queue of the state")
 end
 

@@ -498,6 +498,35 @@ describe("a lease", function()
       assert.same({ "cid", "bob" }, order)
     end)
 
+    it("is not taken by who was called and then stopped until others were", function()
+      local held, order, get, cid = assert(here.acquire("ann")), {}, here.backend.get, nil
+      local function wait_as(who)
+        return spawn(function()
+          local mine = assert(here.acquire(who, { wait = 3600 }))
+          order[#order + 1] = who
+          if who == "cid" then cid = mine else assert(mine:release()) end
+        end)
+      end
+      for _, who in ipairs({ "bob", "cid", "dan" }) do
+        wait_as(who)
+        here.pass(1)
+      end
+      function here.backend.get(backend, key)
+        if key ~= lock.key(NAME) then return get(backend, key) end
+        here.backend.get = get -- bob stands first and looks whether the lock is free
+        assert(held:release())
+        here.pass(40)
+        assert(cid:release())
+        cid = nil
+        return get(backend, key)
+      end
+      here.pass(2)
+      repeat core.sleep(0) until #order > 0 and not cid
+      here.pass(20)
+      for _, task in ipairs(tasks) do assert(task:join()) end
+      assert.same({ "cid", "dan", "bob" }, order)
+    end)
+
     it("is not snatched from those who wait", function()
       local held = assert(here.acquire("ann"))
       spawn(function() assert(here.acquire("bob", { wait = 3600 })):release() end)
