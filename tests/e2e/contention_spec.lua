@@ -134,16 +134,14 @@ local function check(world)
       assert.is_truthy(fate, "the lock of a run without an accident was taken over")
       if not present.witness or fate:find("suspended", 1, true) then assert.is_true(write.at >= present.expires - 2) end
     end
-    local mine = math.huge
-    for number, waiting in next, line do
-      if waiting.id == body.id then mine = number end
-    end
+    local mine = joined[body.id] or { number = math.huge, came = math.huge }
     for number, waiting in next, line do -- whoever stands before it cannot come, or was called already and died
-      assert.is_true(number >= mine or waiting.absent or called[waiting.id], ("place %d was overtaken by place %s"):format(number, mine))
+      local later = waiting.came >= mine.came or line[mine.number] == mine and number > mine.number
+      assert.is_true(later or waiting.absent or called[waiting.id], ("place %d was overtaken by place %s"):format(number, mine.number))
     end
     by_fence[body.fence], called[body.id] = body, true
   end
-  for _, write in ipairs(world.journal) do
+  for moment, write in ipairs(world.journal) do
     local body, path = write.body, write.path
     if path == LOCK then
       if body.state == "held" and body.renewals == 0 then
@@ -155,11 +153,17 @@ local function check(world)
       present = body
     elseif starts(path, QUEUE) then
       local number = math.tointeger(tonumber(path:sub(#QUEUE + 1)))
+      local place = line[number]
       if body.state == "gone" then
+        local over = place and (called[place.id] or world.fate[body.pid])
+        assert.is_truthy(not place or over or write.at >= place.expires - 2, "a place was given up that was kept")
         line[number] = nil
-      elseif not line[number] then -- an accident happened to a waiter as soon as it had its first place
-        line[number] = { id = body.id, absent = not joined[body.id] and (world.fate[body.pid] or ""):find("waiter", 1, true) ~= nil }
-        joined[body.id] = true
+      elseif place then
+        place.expires = body.expires
+      else -- an accident happened to a waiter as soon as it had its first place
+        local absent = not joined[body.id] and (world.fate[body.pid] or ""):find("waiter", 1, true) ~= nil
+        line[number] = { id = body.id, number = number, came = moment, absent = absent, expires = body.expires }
+        joined[body.id] = line[number]
       end
     elseif path == SNAPSHOT or starts(path, LOG) then
       assert.equal("held", present.state)
