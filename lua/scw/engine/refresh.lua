@@ -1,5 +1,6 @@
 --- What is there now: lists instead of single reads wherever the types allow, everything at once.
 local parallel = require "scw.parallel"
+local record_of = require "scw.engine.record"
 local schema = require "scw.schema"
 
 local refresh = {}
@@ -128,6 +129,27 @@ function refresh.drift(facts, records, observed)
     end
   end
   return drifts
+end
+
+--- What a state has to be told to record what is there now.
+---@param facts { catalogue: { get: fun(name: string): scw.schema.Type|nil } }
+---@param records scw.state.Record[]
+---@param observed table<string, table>
+---@return table[] entries
+function refresh.entries(facts, records, observed)
+  local entries = {}
+  for _, record in ipairs(records) do
+    local found = observed[record.address]
+    if found and found.gone then
+      entries[#entries + 1] = { op = "remove", address = record.address }
+    elseif found and found.outputs then
+      local outputs = record_of.outputs(facts.catalogue.get(record.type), record.inputs, found)
+      if not record_of.same(outputs, record.outputs) then
+        entries[#entries + 1] = { op = "patch", address = record.address, fields = { outputs = outputs } }
+      end
+    end
+  end
+  return entries
 end
 
 return refresh

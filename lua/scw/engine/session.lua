@@ -7,27 +7,24 @@ local adopt = require "scw.engine.adopt"
 local apply = require "scw.engine.apply"
 local caution = require "scw.engine.caution"
 local checks = require "scw.engine.checks"
-local codec = require "scw.state.codec"
 local deployment = require "scw.engine.deployment"
 local desired = require "scw.engine.desired"
 local edges = require "scw.engine.edges"
 local errors = require "scw.errors"
 local fingerprint = require "scw.engine.fingerprint"
-local keys = require "scw.state.keys"
 local locks = require "scw.state.locks"
 local lookup = require "scw.engine.lookup"
 local model = require "scw.state.model"
 local observe = require "scw.engine.observe"
+local opening = require "scw.engine.opening"
+local outage = require "scw.engine.outage"
 local parallel = require "scw.parallel"
 local past = require "scw.engine.past"
-local patience = require "scw.patience"
 local plan = require "scw.engine.plan"
-local record = require "scw.engine.record"
 local recorded = require "scw.engine.recorded"
 local refresh = require "scw.engine.refresh"
 local rollback = require "scw.engine.rollback"
 local status = require "scw.state.status"
-local store = require "scw.state.store"
 local suggest = require "scw.suggest"
 local turn = require "scw.engine.turn"
 local witness = require "scw.state.witness"
@@ -83,115 +80,6 @@ function session.open(facts)
     crud = facts.crud or require "scw.engine.crud", catalogue = facts.catalogue or require "scw.schema.catalogue", warnings = {},
     on_event = function() end, host = facts.host,
   }, metatable)
-end
-
--- What a session rests on -----------------------------------------------------------------------------------------------
-
----@param self scw.Session
----@return table|nil client, scw.Error|nil
-local function client_of(self)
-  if self.client == nil then
-    local made = self.make_client
-    if type(made) == "function" then
-      local err
-      made, err = made()
-      if not made then return nil, err end
-    end
-    if not made then
-      return nil, errors.new({
-        code = "INFRA_001", message = "there are no credentials to call the API with", hint = "set SCW_ACCESS_KEY and SCW_SECRET_KEY",
-      })
-    end
-    self.client = made
-  end
-  return self.client
-end
-
---- Where the state is; its key is not needed for that.
----@param self scw.Session
----@return scw.state.Backend|nil backend
----@return string|scw.Error name of the state there, or the error
-local function backend_of(self)
-  if self.backend then return self.backend, self.name or self.stack.name end
-  local declaration = self.stack.state
-  if declaration.kind == "file" then
-    self.backend, self.name = require("scw.state.file").at(declaration.path)
-    return self.backend, self.name
-  end
-  local client, err = client_of(self)
-  if not client then return nil, err end
-  local function bucket(place)
-    local storage = require("scw.api.object_storage").new(client, {
-      region = place.region, endpoint = place.endpoint, path_style = place.path_style,
-    })
-    return require("scw.state.s3").new({ storage = storage, bucket = place.bucket, on_message = self.on_message })
-  end
-  self.backend, self.name = bucket(declaration), declaration.key
-  if declaration.replica then
-    self.backend = require("scw.state.mirror").new({
-      primary = self.backend, replica = bucket(declaration.replica), patience = declaration.replica.patience, on_message = self.on_message,
-    })
-  end
-  return self.backend, self.name
-end
-
----@param self scw.Session
----@return scw.state.Keyring|userdata|false|nil, scw.Error|nil
-local function key_of(self)
-  if self.key ~= nil then return self.key end
-  local key, err, warning = keys.load(self.stack.state, {
-    environment = self.environment, stack_environment = self.stack.environment, region = self.stack.state.region or self.stack.region,
-    client = function() return client_of(self) end, old_key_file = self.options.old_key_file,
-    old_key_manager = self.options.old_key_manager,
-  })
-  if key == nil then return nil, err end
-  if warning then self.warnings[#self.warnings + 1] = { message = warning, source = self.stack.state.source } end
-  return key
-end
-
----@param self scw.Session
----@return scw.state.Store|nil, scw.Error|nil
-local function store_of(self)
-  if self.store then return self.store end
-  local key, err = key_of(self)
-  if key == nil then return nil, err end
-  local backend, name = backend_of(self)
-  if not backend then return nil, name end
-  self.store = store.new({
-    backend = backend, codec = codec.new({ stack = self.stack.name, key = key or nil, unsealed = self.options.unsealed }), name = name,
-    stack = self.stack.name, environment = self.stack.environment, keep = self.options.keep, salvage = self.options.salvage,
-    on_saved = function() self.on_event({ kind = "state_saved" }) end,
-  })
-  return self.store
-end
-
----@param self scw.Session
----@return scw.state.Document|nil, scw.Error|nil
-local function load(self)
-  local opened, err = store_of(self)
-  if not opened then return nil, err end
-  local document
-  document, err = opened:load()
-  if not document then return nil, err end
-  local ring = opened.codec.key
-  for _, name in ipairs(not self.told_left_out and ring and ring:left_out() or {}) do
-    self.warnings[#self.warnings + 1] = {
-      message = ("the state is not sealed for %s yet: `state rekey` does it"):format(name), source = self.stack.state.source,
-    }
-  end
-  self.told_left_out = true
-  return document
-end
-
---- The state as it can be planned with.
----@param self scw.Session
----@return scw.state.Document|nil, scw.Error|nil
-local function load_checked(self)
-  local document, err = load(self)
-  if not document then return nil, err end
-  local ok
-  ok, err = recorded.check(document, self.catalogue)
-  return ok and document, err
 end
 
 ---@param self scw.Session
@@ -254,31 +142,9 @@ end
 --- What a plan says that could not look.
 local BLIND = "the service does not answer: this plan rests on the recorded state alone"
 
---- Calls what asks the service. While a side of the state is out it is given up when the service answers nothing either, for as long as
---- that side was given: a whole region may be away.
-local function ask_service(self, fn)
-  local outage = self.backend.sides and self.backend:outage()
-  if not outage then return fn() end
-  local call, heard = patience.begin(fn), core.clock()
-  local results, failure = patience.await(call, heard + outage.patience_ms)
-  while results == "late" and (self.client and self.client.answered or 0) > heard do
-    heard = self.client.answered
-    results, failure = patience.await(call, heard + outage.patience_ms)
-  end
-  if not results then return nil, failure end
-  if results ~= "late" and (results[1] or not outage.is_silence(results[2])) then return table.unpack(results, 1, results.n) end
-  call.task:cancel()
-  return nil, errors.new({
-    code = "INFRA_010", kind = "silent",
-    message = ("the service does not answer, and neither does the %s of the state"):format(outage.role),
-    details = { results ~= "late" and results[2].message or nil },
-    hint = "nothing was changed: run the same command again when it is back. Until then `plan` and `output` show what is recorded",
-  })
-end
-
 --- Looks at what exists. A plan that only shows something goes without that when it has to.
 local function look(self, document, set)
-  local observed, err, adoption = ask_service(self, function()
+  local observed, err, adoption = outage.ask(self, function()
     return observe.run(tools(self), document, set, place_of(self), self.options.refresh ~= false)
   end)
   if observed or self.command ~= "plan" or err.kind ~= "silent" then return observed, err, adoption end
@@ -302,11 +168,11 @@ local function make_plan(self, wish)
   local set, err = prepare(self)
   if not set then return nil, err end
   local document, destroy = wish.document, wish.destroy or false
-  if not document then document, err = load_checked(self) end
+  if not document then document, err = opening.checked(self) end
   if not document then return nil, err end
   if needs_client(self, document, set) then
     local client
-    client, err = client_of(self)
+    client, err = opening.client(self)
     if not client then return nil, err end
   end
   local position = self.store:position()
@@ -365,7 +231,7 @@ end
 ---@return scw.Error|nil
 function methods:rollback_plan(to)
   local now, wanted, gaps, made, err
-  now, err = load_checked(self)
+  now, err = opening.checked(self)
   if now and not self.back then self.back, err = past.target(self.store, now, to) end
   if not self.back then return nil, err end
   made, err = check_back(self)
@@ -524,34 +390,24 @@ local function refresh_once(self)
   local set, err = prepare(self)
   if not set then return nil, err end
   local document
-  document, err = load_checked(self)
+  document, err = opening.checked(self)
   if not document then return nil, err end
   if needs_client(self, document, { nodes = {} }) then
     local client
-    client, err = client_of(self)
+    client, err = opening.client(self)
     if not client then return nil, err end
   end
   local position = self.store:position()
   local entries
-  entries, err = ask_service(self, function() return adopt.settle(tools(self), document) end)
+  entries, err = outage.ask(self, function() return adopt.settle(tools(self), document) end)
   if not entries then return nil, err end
   for _, entry in ipairs(entries) do model.apply(document, entry) end
   local records = model.sorted(document)
   local observed
-  observed, err = ask_service(self, function() return refresh.run(tools(self), records) end)
+  observed, err = outage.ask(self, function() return refresh.run(tools(self), records) end)
   if not observed then return nil, err end
   local result = { changes = refresh.drift({ catalogue = self.catalogue }, records, observed), count = #records }
-  for _, present in ipairs(records) do
-    local found = observed[present.address]
-    if found and found.gone then
-      entries[#entries + 1] = { op = "remove", address = present.address }
-    elseif found and found.outputs then
-      local outputs = record.outputs(self.catalogue.get(present.type), present.inputs, found)
-      if not record.same(outputs, present.outputs) then
-        entries[#entries + 1] = { op = "patch", address = present.address, fields = { outputs = outputs } }
-      end
-    end
-  end
+  for _, entry in ipairs(refresh.entries({ catalogue = self.catalogue }, records, observed)) do entries[#entries + 1] = entry end
   if #entries == 0 then
     local whole, failure = self:reconcile()
     return whole and result, failure
@@ -583,7 +439,7 @@ end
 ---@return scw.state.LockFacts|nil facts
 ---@return string|scw.Error sentence who that is, or the error
 function methods:lock(id)
-  local backend, name = backend_of(self)
+  local backend, name = opening.backend(self)
   if not backend then return nil, name end
   local facts, err = locks.find(backend, name, id)
   if not facts then return nil, err end
@@ -612,7 +468,7 @@ end
 ---@param id string
 ---@return boolean|nil, scw.Error|nil
 function methods:unlock(id)
-  local backend, name = backend_of(self)
+  local backend, name = opening.backend(self)
   if not backend then return nil, name end
   return locks.remove(backend, name, id)
 end
@@ -621,24 +477,26 @@ end
 
 --- Where the state and its history are; nothing is read yet.
 ---@return scw.state.Store|nil, scw.Error|nil
-function methods:place() return store_of(self) end
+function methods:place() return opening.store(self) end
 
 --- The state as it is saved now.
 ---@return scw.state.Document|nil, scw.Error|nil
-function methods:state() return load(self) end
+function methods:state() return opening.document(self) end
 
 --- How the state is doing. Takes no lock, writes nothing, and needs no key for what can be seen without.
 ---@return scw.state.Status|nil, scw.Error|nil
 function methods:status()
-  local backend, name = backend_of(self)
+  local backend, name = opening.backend(self)
   if not backend then return nil, name end
-  return status.read({ backend = backend, name = name, host = self.host or core.host(), load = function() return load(self) end })
+  return status.read({
+    backend = backend, name = name, host = self.host or core.host(), load = function() return opening.document(self) end,
+  })
 end
 
 --- The outputs of the last apply, sorted; secret ones have no value.
 ---@return { name: string, value: any, secret: boolean }[]|nil, scw.Error|nil
 function methods:outputs()
-  local document, err = load(self)
+  local document, err = opening.document(self)
   if not document then return nil, err end
   return apply.shown_outputs(document)
 end
@@ -646,7 +504,7 @@ end
 --- The records, sorted by address.
 ---@return scw.state.Record[]|nil, scw.Error|nil
 function methods:resources()
-  local document, err = load(self)
+  local document, err = opening.document(self)
   if not document then return nil, err end
   return model.sorted(document)
 end
@@ -654,7 +512,7 @@ end
 ---@param address string
 ---@return scw.state.Record|nil, scw.Error|nil
 function methods:resource(address)
-  local document, err = load(self)
+  local document, err = opening.document(self)
   if not document then return nil, err end
   local found = document.resources[address]
   if found then return found end

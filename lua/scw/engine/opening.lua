@@ -1,0 +1,120 @@
+--- What a session rests on, each made when something first needs it: client, backend, key, store, and the state in it.
+local codec = require "scw.state.codec"
+local errors = require "scw.errors"
+local keys = require "scw.state.keys"
+local recorded = require "scw.engine.recorded"
+local store = require "scw.state.store"
+
+local opening = {}
+
+--- The client of the API.
+---@param self scw.Session
+---@return table|nil client, scw.Error|nil
+function opening.client(self)
+  if self.client == nil then
+    local made = self.make_client
+    if type(made) == "function" then
+      local err
+      made, err = made()
+      if not made then return nil, err end
+    end
+    if not made then
+      return nil, errors.new({
+        code = "INFRA_001", message = "there are no credentials to call the API with", hint = "set SCW_ACCESS_KEY and SCW_SECRET_KEY",
+      })
+    end
+    self.client = made
+  end
+  return self.client
+end
+
+--- Where the state is; its key is not needed for that.
+---@param self scw.Session
+---@return scw.state.Backend|nil backend
+---@return string|scw.Error name of the state there, or the error
+function opening.backend(self)
+  if self.backend then return self.backend, self.name or self.stack.name end
+  local declaration = self.stack.state
+  if declaration.kind == "file" then
+    self.backend, self.name = require("scw.state.file").at(declaration.path)
+    return self.backend, self.name
+  end
+  local client, err = opening.client(self)
+  if not client then return nil, err end
+  local function bucket(place)
+    local storage = require("scw.api.object_storage").new(client, {
+      region = place.region, endpoint = place.endpoint, path_style = place.path_style,
+    })
+    return require("scw.state.s3").new({ storage = storage, bucket = place.bucket, on_message = self.on_message })
+  end
+  self.backend, self.name = bucket(declaration), declaration.key
+  if declaration.replica then
+    self.backend = require("scw.state.mirror").new({
+      primary = self.backend, replica = bucket(declaration.replica), patience = declaration.replica.patience, on_message = self.on_message,
+    })
+  end
+  return self.backend, self.name
+end
+
+---@param self scw.Session
+---@return scw.state.Keyring|userdata|false|nil, scw.Error|nil
+local function key_of(self)
+  if self.key ~= nil then return self.key end
+  local key, err, warning = keys.load(self.stack.state, {
+    environment = self.environment, stack_environment = self.stack.environment, region = self.stack.state.region or self.stack.region,
+    client = function() return opening.client(self) end, old_key_file = self.options.old_key_file,
+    old_key_manager = self.options.old_key_manager,
+  })
+  if key == nil then return nil, err end
+  if warning then self.warnings[#self.warnings + 1] = { message = warning, source = self.stack.state.source } end
+  return key
+end
+
+--- The state and what lies beside it; nothing is read yet.
+---@param self scw.Session
+---@return scw.state.Store|nil, scw.Error|nil
+function opening.store(self)
+  if self.store then return self.store end
+  local key, err = key_of(self)
+  if key == nil then return nil, err end
+  local backend, name = opening.backend(self)
+  if not backend then return nil, name end
+  self.store = store.new({
+    backend = backend, codec = codec.new({ stack = self.stack.name, key = key or nil, unsealed = self.options.unsealed }), name = name,
+    stack = self.stack.name, environment = self.stack.environment, keep = self.options.keep, salvage = self.options.salvage,
+    on_saved = function() self.on_event({ kind = "state_saved" }) end,
+  })
+  return self.store
+end
+
+--- The state as it is saved now.
+---@param self scw.Session
+---@return scw.state.Document|nil, scw.Error|nil
+function opening.document(self)
+  local opened, err = opening.store(self)
+  if not opened then return nil, err end
+  local document
+  document, err = opened:load()
+  if not document then return nil, err end
+  local ring = opened.codec.key
+  for _, name in ipairs(not self.told_left_out and ring and ring:left_out() or {}) do
+    self.warnings[#self.warnings + 1] = {
+      message = ("the state is not sealed for %s yet: `state rekey` does it"):format(name), source = self.stack.state.source,
+    }
+  end
+  self.told_left_out = true
+  return document
+end
+
+--- The state as it can be planned with.
+---@param self scw.Session
+---@return scw.state.Document|nil, scw.Error|nil
+function opening.checked(self)
+  local document, err = opening.document(self)
+  if not document then return nil, err end
+  local ok
+  ok, err = recorded.check(document, self.catalogue)
+  return ok and document, err
+end
+
+return opening
