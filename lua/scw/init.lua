@@ -42,7 +42,7 @@ local words = {}
 --- The environment variable, required unless there is a default.
 function words.env(session, here, name, ...)
   if type(name) ~= "string" or name == "" then fail('scw.env takes a name: scw.env "NAME"', nil, here) end
-  local found = session.environment[name]
+  local found = session:variable(name)
   if found ~= nil and found ~= "" then return found end
   if select("#", ...) > 0 then return (...) end
   return session:report {
@@ -54,7 +54,7 @@ end
 --- Like `env`, for what must never be shown: only secret fields take it.
 function words.secret_env(session, here, name)
   if type(name) ~= "string" or name == "" then fail('scw.secret_env takes a name: scw.secret_env "NAME"', nil, here) end
-  local found = session.environment[name]
+  local found = session:variable(name)
   if found ~= nil and found ~= "" then return reference.from_outside("environment variable " .. name, found) end
   return session:report { source = here, message = ("the environment variable %s is not set"):format(name), hint = "it holds a secret" }
 end

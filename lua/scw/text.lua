@@ -32,6 +32,23 @@ text.plan = {
   running = function(count, stack) return ("Comparing %d declarations of %s with Scaleway …"):format(count, stack) end,
 }
 
+text.saved_plan = {
+  again = "plan again",
+  leave_out = "leave that out, or plan again with it",
+  same_program = "plan again with this version, or apply with that one",
+  out_needs_plan = "--out saves a plan: add --plan",
+  written = function(path, command) return ("Saved in %s. `%s` carries out this plan, or nothing."):format(path, command) end,
+  made = function(path, when, who) return ("plan: %s, made %s by %s"):format(path, when, who) end,
+  --- An action that is another one now; nil: none.
+  step = function(address, was, is)
+    if was == is then return address .. ": other changes" end
+    return ("%s: was %s, now %s"):format(address, was or "not there", is or "not there")
+  end,
+  more = function(count) return ("and %d more"):format(count) end,
+  no_stack = function(path) return path .. " is a saved plan, not a stack" end,
+  use = function(path) return ("`apply %s` carries it out; other commands take the stack itself"):format(path) end,
+}
+
 text.unlock = {
   holder = function(holder) return ("The lock is held by %s."):format(holder) end,
   needs_yes_hint = "add --yes when it is certain that its holder died",

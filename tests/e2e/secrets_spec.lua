@@ -36,7 +36,8 @@ describe("secrets", function()
 
   it("are nowhere but in Secret Manager", function()
     local texts = {}
-    for _, arguments in ipairs { { "apply", "--yes" }, { "plan" }, { "apply", "--yes", "--json" }, { "output", "--json" },
+    for _, arguments in ipairs { { "plan", "--out", directory .. "/before.plan" }, { "apply", "--yes" },
+      { "plan", "--destroy", "--out", directory .. "/after.plan" }, { "plan" }, { "apply", "--yes", "--json" }, { "output", "--json" },
       { "state", "list", "--json" }, { "graph", "--json" } } do
       arguments[#arguments + 1] = stack
       local result = program.run(arguments, { environment = emulator.environment })
@@ -44,8 +45,12 @@ describe("secrets", function()
       texts[arguments[1]] = (texts[arguments[1]] or "") .. result.stdout .. result.stderr
     end
     for _, name in ipairs(core.file_list(directory)) do
-      if name:find("state", 1, true) then texts[name] = core.file_read(directory .. "/" .. name) end
+      local text = core.file_read(directory .. "/" .. name)
+      if name:find("state", 1, true) then texts[name] = text end
+      if name:find("plan$") then texts[name] = text .. core.unbase64(json.decode(text).sealed) end
     end
+    assert.is_truthy(texts["before.plan"]:find("rdb_instance", 1, true))
+    assert.is_string(texts["after.plan"])
     assert.is_string(texts["plain.state"])
     for _, path in ipairs { "/containers/v1/regions/fr-par/containers", "/serverless-jobs/v1alpha2/regions/fr-par/job-definitions",
       "/rdb/v1/regions/fr-par/instances", "/iam/v1alpha1/api-keys" } do
@@ -127,6 +132,10 @@ describe("secrets", function()
     run(1, "apply", "--yes", "--json")
     quoted = nil
     with_fault({ service = "s3", method = "PUT", path = "%.log/", skip = 1, status = 403 }, "apply", "--yes", "--set", "release=2")
+    local saved = directory .. "/release.plan"
+    run(0, "plan", "--out", saved, "--set", "release=3")
+    local bytes = core.file_read(saved)
+    texts[#texts + 1] = { "saved plan", bytes .. core.unbase64(json.decode(bytes).sealed) }
     run(0, "apply", "--yes", "--json", "--set", "release=3")
     local other = core.spawn(program.run, { "apply", "--yes", "--set", "release=4", path }, { environment = world.environment })
     run(0, "apply", "--yes", "--set", "release=5") -- one of them waits

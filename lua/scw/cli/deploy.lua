@@ -5,6 +5,7 @@ local errors = require "scw.errors"
 local events = require "scw.ui.events"
 local plan_view = require "scw.ui.plan"
 local progress = require "scw.ui.progress"
+local saved_plan = require "scw.cli.saved_plan"
 local style = require "scw.ui.style"
 local summary = require "scw.ui.summary"
 local text = require "scw.text"
@@ -201,9 +202,17 @@ local function carry_out(context, session, words, make_plan)
   return facts.result == "interrupted" and 130 or 1
 end
 
+---@class scw.DeployWords
+---@field question string
+---@field nothing? string
+---@field next_steps? boolean
+---@field bare? boolean the stack's resources are not needed
+---@field locate? fun(): boolean|nil, scw.Error|nil tells where the stack is before anything is opened
+---@field prepare? fun(workspace: scw.Workspace): { bare: boolean }|nil, scw.Error|nil sets options before the stack is read
+
 --- Plans and carries out. For programs the last line is always `finished`, whatever happens before.
 ---@param context scw.Context
----@param words { question: string, nothing?: string, next_steps?: boolean, bare?: boolean } bare: the stack's resources are not needed
+---@param words scw.DeployWords
 ---@param make_plan fun(session: scw.Session): scw.Plan|nil, scw.Error|nil
 ---@return integer|nil code, scw.Error|nil
 function deploy.run(context, words, make_plan)
@@ -214,11 +223,17 @@ function deploy.run(context, words, make_plan)
     if code or not console.json then return end
     console:data(summary.public(summary.never(errors.is(err) and err or errors.is(failure) and failure or nil, core.clock() - began)))
   end })
+  local located = true
+  if words.locate then located, err = words.locate() end
+  if not located then return nil, err end
   local workspace <close>, problem = require("scw.cli.workspace").open(context)
   err = problem
   if not workspace then return nil, err end
+  local prepared = words
+  if words.prepare then prepared, err = words.prepare(workspace) end
+  if not prepared then return nil, err end
   local session
-  session, err = workspace:session(words.bare)
+  session, err = workspace:session(prepared.bare)
   if not session then return nil, err end
   code, err = carry_out(context, session, words, make_plan)
   return code, err
@@ -226,14 +241,17 @@ end
 
 local PENDING = 2
 
---- Plans and shows the plan.
+--- Plans, shows the plan, and saves it when a file is named.
 ---@param context scw.Context
----@param words { bare?: boolean }
+---@param words { bare?: boolean, goal: "apply"|"destroy"|"rollback" }
 ---@param make_plan fun(session: scw.Session): scw.Plan|nil, scw.Error|nil
 ---@return integer|nil code, scw.Error|nil
 function deploy.show(context, words, make_plan)
-  local workspace <close>, err = require("scw.cli.workspace").open(context)
-  if not workspace then return nil, err end
+  local out, ok, err = context.options.out, true, nil
+  if out then ok, err = saved_plan.check_target(out) end
+  if not ok then return nil, err end
+  local workspace <close>, problem = require("scw.cli.workspace").open(context)
+  if not workspace then return nil, problem end
   local session, plan
   session, err = workspace:session(words.bare)
   if not session then return nil, err end
@@ -243,6 +261,11 @@ function deploy.show(context, words, make_plan)
     context.console:data(plan_view.public(plan), { indent = 2 })
   else
     context.console:print(plan_view.lines(plan, context.console.style))
+  end
+  if out then
+    ok, err = saved_plan.write(context, session, plan, words.goal)
+    if not ok then return nil, err end
+    context.console:note(text.saved_plan.written(out, ("%s apply %s"):format(spelled(called()), spelled(out))))
   end
   return context.options.exit_code and plan_view.changes(plan) and PENDING or 0
 end

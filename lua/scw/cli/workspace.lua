@@ -33,7 +33,12 @@ end
 local function check_file(path)
   local core = require "core"
   local facts, failure = core.file_stat(path)
-  if facts and facts.kind ~= "directory" then return true end
+  if facts and facts.kind ~= "directory" then
+    if not require("scw.cli.saved_plan").is(path) then return true end
+    return nil, errors.new({
+      code = "INFRA_001", kind = "usage", message = text.saved_plan.no_stack(path), hint = text.saved_plan.use(path),
+    })
+  end
   local here = stacks_here()
   return nil, errors.new({
     code = "INFRA_004", kind = "not_found",
@@ -194,6 +199,21 @@ function methods:session(bare)
   local stack, err = self:stack(bare)
   if not stack then return nil, err end
   self.console:note(require("scw.ui.stack").remarks(stack, self.console.error_style))
+  return self:session_of(stack)
+end
+
+--- A session that knows where the state is and what opens it. The stack is read again for whatever comes after.
+---@return scw.Session|nil, scw.Error|nil
+function methods:declared()
+  local stack, err = self:stack(true)
+  self.loaded = nil
+  if not stack then return nil, err end
+  return self:session_of(stack)
+end
+
+---@param stack scw.dsl.Stack
+---@return scw.Session
+function methods:session_of(stack)
   local given, made = self.options, nil
   made = require("scw.engine.session").open({
     stack = stack, environment = self.environment, command = self.command,

@@ -49,7 +49,8 @@ end
 local function find(session, name)
   if session.config[name] ~= nil then return session.config[name], "--set" end
   local variable = config.variable(name)
-  if session.environment[variable] ~= nil then return session.environment[variable], variable end
+  local found = session:variable(variable)
+  if found ~= nil then return found, variable end
   if session.config_file and session.config_file.values[name] ~= nil then
     return session.config_file.values[name], session.config_file.path
   end

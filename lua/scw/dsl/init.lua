@@ -47,6 +47,7 @@ local PAUSE = 1000 -- of the garbage collector: most of what an evaluation makes
 ---@field config table[] the config values the stack takes, and where each came from
 ---@field messages { text: string, source: string }[] what the stack printed
 ---@field warnings { message: string, address?: string, source?: string }[]
+---@field basis? table<string, string> what it rests on: texts of its files and values from outside, by what they are; may hold secrets
 
 local function read_config_file(path, explicit)
   local text, reason = loader.read(path)
@@ -69,7 +70,7 @@ local function read_config_file(path, explicit)
     end
   end
   flatten("", values)
-  return { path = path, values = flat, top = values }
+  return { path = path, values = flat, top = values, text = text }
 end
 
 --- The config file: the one named, else the stack's own (`staging.config.yaml` beside `staging.lua`).
@@ -192,6 +193,14 @@ function dsl.declaration(path, options)
   return made
 end
 
+--- What is known before the stack runs.
+local function note_basis(evaluation, text)
+  local basis = evaluation.basis
+  basis.stack, basis["config file"] = text, evaluation.config_file and evaluation.config_file.text
+  for name, value in next, evaluation.config do basis["config " .. name] = value end
+  for kind, value in next, evaluation.place do basis["place " .. kind] = value end
+end
+
 --- Evaluates a stack. Raises only for bugs of the engine.
 ---@param path string
 ---@param options? scw.dsl.Options
@@ -203,6 +212,7 @@ function dsl.load(path, options)
   if not evaluation then return nil, err end
   evaluation.config_file, err = find_config_file(path, options.config_file)
   if err then return nil, err end
+  note_basis(evaluation, text)
   local made
   made, err = run(evaluation, text, options.limits)
   if not made then return nil, err end
@@ -219,6 +229,7 @@ function dsl.load(path, options)
   end
   local failure = evaluation:failure()
   if failure then return nil, failure end
+  made.basis = evaluation.basis
   return made
 end
 

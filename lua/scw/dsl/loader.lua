@@ -58,7 +58,10 @@ local function module_chunk(session, name, environment, at)
     local base = session.root .. name:gsub("%.", "/")
     for _, path in ipairs { base .. ".lua", base .. "/init.lua" } do
       local text = loader.read(path)
-      if text then return compile(text, path, "t", environment), path end
+      if text then
+        session.basis["module " .. name] = text
+        return compile(text, path, "t", environment), path
+      end
     end
   end
   local chunk = core.module_chunk(name)

@@ -19,6 +19,7 @@ local session = {}
 ---@field problems scw.Error[]
 ---@field configs table[]
 ---@field uses string[] lines of the `use` that are being evaluated, outermost first
+---@field basis table<string, string> what the result rests on: texts of files and values from outside, by what they are
 ---@field closed boolean the evaluation is over
 ---@field bare? boolean only what the stack says about itself matters: `build` is not run, and modules may fail
 local methods = {}
@@ -29,7 +30,7 @@ local metatable = { __index = methods, __name = "scw.dsl.Session" }
 function session.new(facts)
   local made = {
     declarations = {}, by_address = {}, outputs = {}, output_sources = {}, checks = {}, messages = {}, problems = {}, configs = {},
-    modules = {}, uses = {}, types = {}, closed = false,
+    modules = {}, uses = {}, types = {}, basis = {}, closed = false,
   }
   for name, fact in pairs(facts) do made[name] = fact end
   return setmetatable(made, metatable)
@@ -45,6 +46,15 @@ function methods:type(name)
     self.types[name] = found
   end
   return found or nil
+end
+
+--- An environment variable; noted, as the result rests on it.
+---@param name string
+---@return string?
+function methods:variable(name)
+  local found = self.environment[name]
+  self.basis["variable " .. name] = found or "unset"
+  return found
 end
 
 --- Notes a problem and goes on: all of them are reported together.

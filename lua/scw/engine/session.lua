@@ -12,6 +12,7 @@ local desired = require "scw.engine.desired"
 local edges = require "scw.engine.edges"
 local errors = require "scw.errors"
 local fingerprint = require "scw.engine.fingerprint"
+local json = require "scw.json"
 local locks = require "scw.state.locks"
 local lookup = require "scw.engine.lookup"
 local model = require "scw.state.model"
@@ -214,6 +215,18 @@ function methods:destroy_plan()
   local made, err = make_plan(self, { destroy = true })
   if not made then return nil, errors.wrap(err, "cannot plan") end
   return made
+end
+
+--- A digest of what the plans of this session rest on besides the state and the service: files, values from outside, the place.
+---@param key string secret bytes: some of those values are guessed easily
+---@return string hexadecimal
+function methods:basis(key)
+  local facts = {}
+  for name, content in next, (self.stack.basis or {}) do facts[name] = core.hex(core.hmac("sha256", key, content)) end
+  for kind, value in next, place_of(self) do
+    if type(value) == "string" then facts["place " .. kind] = value end
+  end
+  return core.hex(core.hmac("sha256", key, assert(json.encode(facts))))
 end
 
 --- What a deployment left has to fit the types that this program knows: an older one may have recorded it.

@@ -120,8 +120,10 @@ function turn.take(facts)
   return self
 end
 
---- Says who was quicker, when the state tells.
-local function stale(present)
+--- The error that a plan is too late. Says who was quicker, when the state tells.
+---@param present scw.state.Store
+---@return scw.Error
+function turn.stale(present)
   local deployments = present.document.deployments
   local last = deployments[#deployments]
   return errors.new({
@@ -143,7 +145,7 @@ function methods:stands_at(position) return position == self.position or positio
 ---@param fn fun(store: scw.state.Store, held: scw.state.Lock): any, scw.Error|nil
 ---@return any, scw.Error|nil what `fn` answers
 function methods:write(position, former, fn)
-  if not self:stands_at(position) then return nil, stale(self.store) end
+  if not self:stands_at(position) then return nil, turn.stale(self.store) end
   if self.store.fresh then self.store.document = former.document end -- the plan's marks hang on its key
   if not self.begun then
     local err

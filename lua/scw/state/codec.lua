@@ -26,7 +26,7 @@ end
 
 --- What an object is, as authenticated data.
 ---@class scw.state.Identity
----@field kind "snapshot"|"segment"|"history"|"deployment" every one of them knows its lineage
+---@field kind "snapshot"|"segment"|"history"|"deployment"|"plan" every one of them knows its lineage
 ---@field number? integer of a segment; the serial of a deployment
 ---@field lineage? string of a segment
 ---@field deployment? string id, of what belongs to the history
@@ -46,6 +46,7 @@ end
 local function named(identity)
   if identity.kind == "segment" then return ("log segment %d of the state"):format(identity.number) end
   if identity.kind == "history" then return "the state after deployment " .. identity.deployment end
+  if identity.kind == "plan" then return "the saved plan" end
   if identity.kind == "deployment" then return "the record of deployment " .. identity.deployment end
   return "the state"
 end
@@ -83,7 +84,8 @@ local function open(self, bytes, identity)
   if plain then
     if self.unsealed then return bytes end
     return unreadable(named(identity) .. " is not sealed, but it has to be",
-      "somebody replaced it, or the stack used to say `sealed = false`: then `state rekey --unsealed` seals it")
+      identity.kind == "plan" and "somebody replaced it, or the stack used to say `sealed = false`: plan again"
+        or "somebody replaced it, or the stack used to say `sealed = false`: then `state rekey --unsealed` seals it")
   end
   local opened, err = self.key:open(bytes, bound_to(self, identity), named(identity))
   if not opened then return nil, err end

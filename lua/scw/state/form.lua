@@ -1,5 +1,5 @@
---- The form of what is read back: documents and their records, entries of the log, deployments, locks and places in the queue. What
---- passes here can be used without another look, whoever wrote it.
+--- The form of what is read back: documents and their records, entries of the log, deployments, locks, places in the queue, saved plans.
+--- What passes here can be used without another look, whoever wrote it.
 ---
 --- A form is a function: nil for a value that has it, otherwise where it has not ("" for the value itself).
 local core = require "core"
@@ -218,6 +218,17 @@ form.lock = object(with(CLAIM, {
   state = one_of("held", "released"), fence = optional(count), renewals = optional(count), removed = optional(flag),
   abandoned = optional(flag),
 }))
+
+--- What a saved plan says (`scw.cli.saved_plan`); the plan itself is only compared.
+form.plan = object({
+  lineage = text, program = text, goal = one_of("apply", "destroy", "rollback"), deployment = optional(text), position = text,
+  header = text, key = hexadecimal, basis = hexadecimal, set = list(object({ name = text, value = text })), asked = list(text),
+  config_file = optional(text), made = text, who = text, host = text, plan = object({ steps = list(map()), outputs = list(map()) }),
+  options = object({
+    target = optional(list(text)), exclude = optional(list(text)), replace = optional(list(text)), leave = optional(list(text)),
+    lose_data = optional(list(text)), no_refresh = optional(flag),
+  }),
+})
 
 form.place = object(with(CLAIM, { state = one_of("waiting", "gone"), expires = time }))
 

@@ -1,4 +1,6 @@
+local errors = require "scw.errors"
 local options = require "scw.cli.options"
+local saved_plan = require "scw.cli.saved_plan"
 local text = require "scw.text"
 
 return {
@@ -13,7 +15,7 @@ return {
     { name = "--to", value = "DEPLOYMENT", doc = "The deployment to go back to: its id, or the beginning of it. Without: the last that "
       .. "ended well and wanted something else than there is now." },
     { name = "--plan", doc = "Show what would change, and change nothing." },
-    options.exit_code, options.yes, options.target, options.exclude,
+    saved_plan.option, options.exit_code, options.yes, options.target, options.exclude,
     { name = "--leave", value = "ADDRESS", repeats = true,
       doc = "Leave this resource or module as it is now; what needs it goes back all the same." },
     { name = "--lose-data", value = "ADDRESS", repeats = true,
@@ -29,7 +31,8 @@ return {
   run = function(context)
     local deploy, given = require "scw.cli.deploy", context.options
     local function make_plan(session) return session:rollback_plan(given.to) end
-    if given.plan then return deploy.show(context, { bare = true }, make_plan) end
+    if given.plan then return deploy.show(context, { bare = true, goal = "rollback" }, make_plan) end
+    if given.out then return nil, errors.new({ code = "INFRA_001", kind = "usage", message = text.saved_plan.out_needs_plan }) end
     return deploy.run(context, { bare = true, question = text.rollback.question }, make_plan)
   end,
 }

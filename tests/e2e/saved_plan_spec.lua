@@ -1,0 +1,207 @@
+--- Saved plans, as a user would use them: what was looked at is carried out, or nothing is.
+local core = require "core"
+local json = require "scw.json"
+local program = require "tests.e2e.program"
+
+local GIVEN = "s3cret-of-the-command-line"
+
+local STACK = [[
+local scw = require "scw"
+local service = require "modules.greeting"
+return scw.stack {
+  name = "shop", region = "fr-par", project = scw.env "SCW_DEFAULT_PROJECT_ID",
+  state = scw.file { path = "shop.state"%s },
+  build = function(stack)
+    local size = stack:config("size", { type = "int", default = 1 })
+    local token = stack:config("token", { type = "str", required = false, secret = true })
+    local space = stack:container_namespace("main", { name = "shop", secret_environment_variables = token and { TOKEN = token } or nil })
+    stack:container("web", { name = "web", namespace = space, image = "docker.io/library/nginx:1", max_scale = size })
+    stack:value("note", { input = service.text .. scw.env("GREETING", "hello") })
+    stack:output("note", size)
+  end,
+}
+]]
+
+describe("a saved plan", function()
+  local directory, emulator, environment, state
+  local function write(name, text) assert(core.file_write(directory .. "/" .. name, text)) end
+
+  --- Runs the program; nothing it says holds the secret.
+  local function run(...)
+    local result = program.run({ ... }, { directory = directory, environment = environment })
+    assert.is_nil((result.stdout .. result.stderr):find(GIVEN, 1, true))
+    return result
+  end
+  local function done(...)
+    local result = run(...)
+    assert.equal(0, result.status, result.stdout .. result.stderr)
+    return result.stdout .. result.stderr
+  end
+  --- It fails with this one error and changes nothing.
+  local function refused(pattern, ...)
+    local before = core.file_read(directory .. "/shop.state")
+    local result = run(...)
+    assert.equal(1, result.status, result.stdout .. result.stderr)
+    assert.matches(pattern, (result.stderr:gsub("\n%s+", " ")))
+    assert.is_nil(result.stderr:find("error INFRA.*error INFRA"), result.stderr)
+    assert.is_nil(result.stderr:find("traceback", 1, true), result.stderr)
+    assert.equal(before, core.file_read(directory .. "/shop.state"))
+    return result
+  end
+
+  setup(function() emulator = program.emulator() end)
+  teardown(function() emulator:stop() end)
+  before_each(function()
+    emulator:reset()
+    directory, environment = program.directory(), {}
+    for name, value in pairs(emulator.environment) do environment[name] = value end
+    assert(core.directory_create(directory .. "/modules"))
+    state = STACK:format("")
+    write("shop.lua", state)
+    write("modules/greeting.lua", 'return { text = "say " }\n')
+  end)
+  after_each(function() program.remove(directory) end)
+
+  it("is carried out without a question, once", function()
+    local said = done("plan", "--out", "first.plan", "--set", "size=3", "shop.lua")
+    assert.matches("Saved in first%.plan%. `.- apply first%.plan` carries", said)
+    assert.equal(384, core.file_stat(directory .. "/first.plan").mode) -- 0600
+    assert.is_nil(core.file_read(directory .. "/first.plan"):find("nginx", 1, true))
+    assert.matches("3 created", done("apply", "first.plan"))
+    assert.equal(3, emulator:api("GET", "/containers/v1/regions/fr-par/containers").containers[1].max_scale)
+    refused("INFRA_011: the state changed since the plan was made .*latest deployment: .*plan: first%.plan, made .*hint: plan again",
+      "apply", "first.plan")
+    assert.matches("Nothing to do", done("plan", "--set", "size=3", "shop.lua"))
+    done("plan", "--out", "first.plan", "--set", "size=3", "shop.lua") -- over the former one
+    assert.matches("Nothing to do", done("apply", "first.plan"))
+  end)
+
+  it("says for programs what an apply says", function()
+    local plan = json.decode(program.run({ "plan", "--json", "--out", "x.plan", "shop.lua" },
+      { directory = directory, environment = environment }).stdout)
+    local lines = {}
+    for line in done("apply", "--json", "x.plan"):gmatch("[^\n]+") do lines[#lines + 1] = json.decode(line) end
+    plan.lineage, lines[1].plan.lineage = nil, nil -- nothing was there yet
+    assert.same(plan, lines[1].plan)
+    assert.equal("done", lines[#lines].result)
+  end)
+
+  it("destroys, and goes back", function()
+    done("apply", "--yes", "shop.lua")
+    done("apply", "--yes", "--set", "size=5", "shop.lua")
+    done("rollback", "--plan", "--out", "back.plan", "shop.lua")
+    assert.matches("Back to deployment.*1 updated", done("apply", "back.plan"))
+    assert.equal(1, emulator:api("GET", "/containers/v1/regions/fr-par/containers").containers[1].max_scale)
+    refused("the state changed since", "apply", "back.plan")
+    done("plan", "--destroy", "--out", "end.plan", "shop.lua")
+    assert.matches("3 deleted", done("apply", "end.plan"))
+    assert.same({}, emulator:objects())
+    refused("%-%-out saves a plan: add %-%-plan", "rollback", "--out", "x.plan", "shop.lua")
+  end)
+
+  it("keeps its options, and takes no others", function()
+    done("plan", "--target", "container_namespace.main", "--out", "x.plan", "shop.lua")
+    refused("x%.plan is a saved plan: %-%-target is part of it", "apply", "--target", "value.note", "x.plan")
+    refused("what 'size' is set to is part of it", "apply", "--set", "size=2", "x.plan")
+    refused("x%.plan was made without %-%-emulator", "apply", "--emulator", "x.plan")
+    refused("x%.plan is a saved plan, not a stack .*`apply x%.plan`", "plan", "x.plan")
+    assert.matches("1 created", done("apply", "x.plan"))
+    assert.same({ "container_namespace" }, { next(emulator:objects()) and (next(emulator:objects())) })
+  end)
+
+  it("keeps no secret: that is given again", function()
+    for _, sealed in ipairs { "", ", sealed = false" } do
+      write("shop.lua", STACK:format(sealed))
+      done("plan", "--out", "x.plan", "--set", "token=" .. GIVEN, "shop.lua")
+      local bytes = core.file_read(directory .. "/x.plan")
+      local content = core.unbase64(json.decode(bytes).sealed)
+      assert.equal(sealed ~= "", content:find("container_namespace.main", 1, true) ~= nil)
+      for _, form in ipairs { GIVEN, core.base64(GIVEN), core.hex(GIVEN) } do
+        assert.is_nil(bytes:find(form, 1, true))
+        assert.is_nil(content:find(form, 1, true))
+      end
+    end
+    refused("x%.plan needs %-%-set token=… again: a plan keeps no secrets", "apply", "x.plan")
+    refused("the stack is not the one that the plan was made from", "apply", "--set", "token=another", "x.plan")
+    assert.matches("3 created", done("apply", "--set", "token=" .. GIVEN, "x.plan"))
+  end)
+
+  it("is refused when the stack is another one", function()
+    done("plan", "--out", "x.plan", "shop.lua")
+    local stale = "the stack is not the one that the plan was made from .*plan: x%.plan, made .* its files, modules, configuration"
+    write("shop.lua", state .. "-- one more line\n")
+    refused(stale, "apply", "x.plan")
+    write("shop.lua", state)
+    write("modules/greeting.lua", 'return { text = "cry " }\n')
+    refused(stale, "apply", "x.plan")
+    write("modules/greeting.lua", 'return { text = "say " }\n')
+    for name, value in pairs { GREETING = "good bye", SCWLUA_CONFIG_SIZE = "2", SCW_DEFAULT_ZONE = "fr-par-3" } do
+      environment[name] = value
+      refused(stale, "apply", "x.plan")
+      environment[name] = nil
+    end
+    write("shop.config.yaml", "size: 4\n")
+    refused(stale, "apply", "x.plan")
+    assert(core.file_remove(directory .. "/shop.config.yaml"))
+    core.exec { argv = { "mv", "shop.lua", "store.lua" }, directory = directory }
+    refused("x%.plan is for the stack shop%.lua, which is not there", "apply", "x.plan")
+    core.exec { argv = { "mv", "store.lua", "shop.lua" }, directory = directory }
+    done("apply", "x.plan")
+  end)
+
+  it("is refused when what there is changed", function()
+    done("apply", "--yes", "shop.lua")
+    done("plan", "--out", "x.plan", "--set", "size=2", "shop.lua")
+    local path = "/containers/v1/regions/fr-par/containers"
+    local web = emulator:api("GET", path).containers[1]
+    emulator:api("PATCH", path .. "/" .. web.id, { max_scale = 7 })
+    refused("INFRA_011: what there is changed since the plan was made.* container%.web: other changes .*hint: plan again",
+      "apply", "x.plan")
+    emulator:api("DELETE", path .. "/" .. web.id)
+    refused("container%.web: was update, now create", "apply", "x.plan")
+  end)
+
+  it("is for one state", function()
+    done("plan", "--out", "x.plan", "shop.lua")
+    write("shop.lua", (state:gsub("shop%.state", "other.state")))
+    done("apply", "--yes", "shop.lua")
+    write("shop.lua", state)
+    core.exec { argv = { "sh", "-c", "mv other.state shop.state && rm -r other.*" }, directory = directory }
+    refused("the state changed since the plan was made", "apply", "x.plan")
+    environment.SCWLUA_STATE_PASSPHRASE = "another passphrase"
+    refused("INFRA_011: .*saved plan", "apply", "x.plan")
+  end)
+
+  it("is refused when it was changed, whatever the bit", function()
+    done("plan", "--target", "value.note", "--out", "x.plan", "shop.lua")
+    local saved = json.decode(core.file_read(directory .. "/x.plan"))
+    local sealed = core.unbase64(saved.sealed)
+    for at = 1, #sealed, #sealed // 20 do
+      saved.sealed = core.base64(sealed:sub(1, at - 1) .. string.char(sealed:byte(at) ~ (1 << at % 8)) .. sealed:sub(at + 1))
+      write("y.plan", json.encode(saved))
+      refused("plan", "apply", "y.plan")
+    end
+    saved.sealed = core.base64(sealed:sub(1, #sealed // 2))
+    write("y.plan", json.encode(saved))
+    refused("the saved plan", "apply", "y.plan")
+    saved.sealed = core.base64(sealed)
+    write("other.lua", state)
+    saved.stack = "other.lua" -- of the same name
+    write("y.plan", json.encode(saved))
+    refused("was changed: it is for another stack", "apply", "y.plan")
+    for _, pair in ipairs {
+      { "{", "is neither a stack nor a saved plan" },
+      { '{"kind":"scwlua plan","format":9}', "is a saved plan of another format %(9%)" },
+      { '{"kind":"scwlua plan","format":1,"stack":"shop.lua","sealed":""}', "the saved plan is empty" },
+      { '{"kind":"scwlua plan","format":1,"stack":"shop.lua","sealed":"e30="}', "the saved plan is not sealed, but it has to be" },
+      { '{"kind":"scwlua plan","format":1,"stack":1,"sealed":""}', "y%.plan is damaged" },
+    } do
+      write("y.plan", pair[1])
+      refused(pair[2], "apply", "y.plan")
+    end
+    local last = json.decode(refused("damaged", "apply", "--json", "y.plan").stdout:match("[^\n]+\n$"))
+    assert.equal("finished failed", last.event .. " " .. last.result)
+    refused("shop%.lua: there is something else than a saved plan", "plan", "--out", "shop.lua", "shop.lua")
+    assert.equal(state, core.file_read(directory .. "/shop.lua"))
+  end)
+end)
