@@ -109,6 +109,14 @@ describe("a saved plan", function()
     assert.same({ "container_namespace" }, { next(emulator:objects()) and (next(emulator:objects())) })
   end)
 
+  it("is not looked for in what comes out of a pipe, which can be read once", function()
+    write("note.lua", 'return require("scw").stack { name = "n", build = function(stack) stack:value("a", { input = 1 }) end }')
+    local result = program.run({ "apply", "--yes", "--emulator", "/dev/stdin" },
+      { directory = directory, wrapper = { "sh", "-c", 'cat note.lua | "$0" "$@"' } })
+    assert.equal(0, result.status, result.stderr)
+    assert.matches("1 created", result.stdout)
+  end)
+
   it("keeps no secret: that is given again", function()
     for _, sealed in ipairs { "", ", sealed = false" } do
       write("shop.lua", STACK:format(sealed))

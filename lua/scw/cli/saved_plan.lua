@@ -47,6 +47,8 @@ end
 ---@param path string
 ---@return boolean
 function saved_plan.is(path)
+  local facts = core.file_stat(path)
+  if not facts or facts.kind ~= "file" then return false end -- what comes out of a pipe can be read only once
   local file <close> = io.open(path, "rb")
   return file ~= nil and file:read(1) == "{"
 end
