@@ -199,10 +199,10 @@ describe("a saved plan", function()
     refused("was changed: it is for another stack", "apply", "y.plan")
     for _, pair in ipairs {
       { "{", "is neither a stack nor a saved plan" },
-      { '{"kind":"scwlua plan","format":9}', "is a saved plan of another format %(9%)" },
-      { '{"kind":"scwlua plan","format":1,"stack":"shop.lua","sealed":""}', "the saved plan is empty" },
-      { '{"kind":"scwlua plan","format":1,"stack":"shop.lua","sealed":"e30="}', "the saved plan is not sealed, but it has to be" },
-      { '{"kind":"scwlua plan","format":1,"stack":1,"sealed":""}', "y%.plan is damaged" },
+      { '{"kind":"scwlua.plan","format":9}', "is a saved plan of another format %(9%)" },
+      { '{"kind":"scwlua.plan","format":1,"stack":"shop.lua","sealed":""}', "the saved plan is empty" },
+      { '{"kind":"scwlua.plan","format":1,"stack":"shop.lua","sealed":"e30="}', "the saved plan is not sealed, but it has to be" },
+      { '{"kind":"scwlua.plan","format":1,"stack":1,"sealed":""}', "y%.plan is damaged" },
     } do
       write("y.plan", pair[1])
       refused(pair[2], "apply", "y.plan")

@@ -14,7 +14,7 @@ local turn = require "scw.engine.turn"
 
 local saved_plan = {}
 
-local MARK, FORMAT = "scwlua plan", 1
+local MARK, FORMAT = "scwlua.plan", 1
 local IDENTITY = { kind = "plan" }
 local KEY_BYTES = 32
 local MOST_NAMED = 8
