@@ -16,7 +16,7 @@ local PARALLEL = 64
 ---@field failures scw.Error[] causes, not echoes
 ---@field skipped integer steps that a failure made impossible
 ---@field done integer
----@field interrupted boolean
+---@field interrupted boolean something was cut short or not started because of an interrupt
 ---@field fatal? scw.Error the state could not be saved
 
 ---@class scw.Walker
@@ -96,7 +96,7 @@ local function fail(self, index, err)
   self.failed_addresses[address] = true
   if err ~= self.run.store.log.failure then -- that one is told once, for the whole run
     err = complete(entry, err)
-    if not cancelled then self.failures[#self.failures + 1] = err end
+    if cancelled then self.cut = true else self.failures[#self.failures + 1] = err end
   end
   self.run.on_event({
     kind = "step_failed", address = address, action = unit.step.action, error = err,
@@ -141,10 +141,14 @@ local function take_finished(self)
 end
 
 local function start_more(self)
-  while self.running < self.parallel and not self.stopping and not self.bug and not self.run.store.log.failure do
+  while self.running < self.parallel and not self.bug and not self.run.store.log.failure do
     local index = self.walk:next()
     if not index then return end
-    start(self, index)
+    if self.stopping and not quiet(self.schedule.units[index]) then
+      self.cut = true
+    else
+      start(self, index)
+    end
   end
 end
 
@@ -171,9 +175,10 @@ function walker:go()
     self.run.store:commit() -- what the other steps did is not lost with it
     error(type(self.bug) == "table" and (self.bug.traceback or self.bug.message) or self.bug, 0)
   end
+  local fatal = self.fatal or self.run.store.log.failure
   return {
-    failures = self.failures, skipped = self.skipped_count, done = self.done, interrupted = self.interrupted or false,
-    fatal = self.fatal or self.run.store.log.failure,
+    failures = self.failures, skipped = self.skipped_count, done = self.done, fatal = fatal,
+    interrupted = self.interrupted and (self.cut or fatal ~= nil) or false,
   }
 end
 

@@ -509,6 +509,25 @@ describe("apply", function()
     assert.equal(5, world.cloud:size())
   end)
 
+  it("is done when an interrupt left nothing out", function()
+    local world = cloud.world()
+    local function with_tail(last)
+      return cloud.stack(function(declare)
+        declare("net", "first", { name = last })
+        declare("server", "unchanged", { name = "unchanged", image = "1" }, { depends_on = { "net.first" } })
+      end)
+    end
+    world:apply(with_tail("before"))
+    local opened = world:session(with_tail("after"))
+    local result = assert(opened:apply(assert(opened:plan()), function(event)
+      if event.kind == "step_started" then opened:stop() end
+    end))
+    assert.is_false(result.interrupted)
+    assert.equal(1, result.done)
+    local deployments = world:state().deployments
+    assert.equal("done", deployments[#deployments].result)
+  end)
+
   it("gives up waiting after the second interrupt, saves and unlocks", function()
     local world = cloud.world()
     world.cloud.before = function(verb)
