@@ -75,8 +75,10 @@ text.apply = {
   count_failed = function(count) return ("%d failed"):format(count) end,
   count_skipped = function(count) return ("%d skipped because of that"):format(count) end,
   count_left = function(count) return ("%d not started"):format(count) end,
-  next_failed = "What was done is saved. Fix the cause and run the same command again: it goes on where it stopped. Or go back: "
-    .. "scwlua rollback.",
+  next_failed = function(program)
+    return ("What was done is saved. Fix the cause and run the same command again: it goes on where it stopped. Or go back: %s rollback.")
+      :format(program)
+  end,
   next_interrupted = "What was done is saved. Run the same command again: it goes on where it stopped.",
 }
 

@@ -147,7 +147,7 @@ local function check_keys(checks, session)
     end
   end
   for _, name in ipairs(ring and ring:left_out() or {}) do
-    add(checks, "keys", "warn", ("the state is not sealed for %s yet"):format(name), "scwlua state rekey")
+    add(checks, "keys", "warn", ("the state is not sealed for %s yet"):format(name), core.program .. " state rekey")
   end
 end
 

@@ -1,5 +1,6 @@
 --- Scopes: what `build` gets. `scope:<type>(name, fields, options)` declares a resource, `scope:use` a module.
 local config = require "scw.dsl.config"
+local core = require "core"
 local errors = require "scw.errors"
 local handle = require "scw.dsl.handle"
 local module = require "scw.dsl.module"
@@ -386,7 +387,7 @@ local function unknown_word(data, key, here)
   for name in next, PROPERTIES do candidates[#candidates + 1] = name end
   return data.session:report {
     source = here, message = ("there is no type '%s'"):format(tostring(key)),
-    hint = suggest.hint(tostring(key), candidates) or "`scwlua types` lists them",
+    hint = suggest.hint(tostring(key), candidates) or ("`%s types` lists them"):format(core.program),
   }
 end
 

@@ -1,4 +1,5 @@
 --- What a stack's state was: the deployments that are kept, and the document that one of them left.
+local core = require "core"
 local equal = require "scw.schema.equal"
 local errors = require "scw.errors"
 local history = require "scw.state.history"
@@ -114,7 +115,8 @@ local function choose(store, now)
     end
   end
   return nothing("there is no earlier deployment to go back to", #places == 0 and "nothing was deployed yet, or the stack keeps no history"
-    or "'scwlua state history' shows what is kept, and --to DEPLOYMENT names one; after a first that failed: fix it and apply, or destroy")
+    or ("`%s state history` shows what is kept, and --to DEPLOYMENT names one; after a first that failed: fix it and apply, or destroy")
+      :format(core.program))
 end
 
 --- The deployment to go back to.

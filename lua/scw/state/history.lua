@@ -3,6 +3,7 @@
 --- Two objects a deployment, `NAME.history/SERIAL-ID.record` and `.snapshot`, written once, never changed. The record is written when the
 --- deployment ends; what it left is the state itself then, and becomes a snapshot of its own before the next one replaces that: nothing is
 --- written twice. The record goes first. Keys sort by serial, so that old ones are found without reading any.
+local core = require "core"
 local errors = require "scw.errors"
 local form = require "scw.state.form"
 local model = require "scw.state.model"
@@ -162,7 +163,7 @@ function history.find(store, word)
   return nil, errors.new({
     code = "INFRA_004", kind = "not_found", message = ("the history has no deployment '%s'"):format(word),
     hint = #places == 0 and "nothing was deployed yet, or the stack keeps no history"
-      or ("'scwlua state history' shows them; the latest is %s"):format(places[1].id:sub(1, 8)),
+      or ("`%s state history` shows them; the latest is %s"):format(core.program, places[1].id:sub(1, 8)),
   })
 end
 

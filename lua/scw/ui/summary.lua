@@ -138,7 +138,7 @@ end
 ---@param facts scw.DeploymentFacts
 ---@return string
 function summary.next(facts)
-  return facts.result == "interrupted" and text.apply.next_interrupted or text.apply.next_failed
+  return facts.result == "interrupted" and text.apply.next_interrupted or text.apply.next_failed(core.program)
 end
 
 --- Outputs for programs: by name; secrets only marked.

@@ -1,3 +1,5 @@
+local commands = require "scw.cli.commands"
+local core = require "core"
 local errors = require "scw.errors"
 
 describe("errors", function()
@@ -28,5 +30,23 @@ describe("errors", function()
     assert.are.same({ other, earliest, early, late }, errors.list(all))
     assert.are.equal("4 problems", all.message)
     assert.are.equal(late, errors.several({ late }))
+  end)
+end)
+
+describe("hints", function()
+  --- Comments, generated documents, the examples of commands (which go into those), what a seal is bound to.
+  local ALLOWED = { "^%s*%-%-", "Generated", "examples = ", '^%s*{ "', '"scwlua state", self.stack' }
+
+  it("call the program by its name of now", function()
+    local found = core.exec { argv = { "grep", "-rn", "--include=*.lua", "scwlua [a-z]", "lua/scw" } }
+    local spelled = {}
+    for place, line in found.stdout:gmatch("([^:\n]+:%d+):([^\n]*)") do
+      local command = line:match("scwlua (%l+)")
+      local allowed = not commands.get(command)
+      for _, pattern in ipairs(ALLOWED) do allowed = allowed or line:find(pattern) ~= nil end
+      if not allowed then spelled[#spelled + 1] = place end
+    end
+    assert.is_true(#found.stdout > 0)
+    assert.are.same({}, spelled)
   end)
 end)

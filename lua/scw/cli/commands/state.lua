@@ -165,7 +165,7 @@ local function read_document(path)
   if type(packed) ~= "table" then
     return nil, errors.new({
       code = "INFRA_001", kind = "invalid", message = ("%s is not JSON: %s"):format(path, failure and failure.message or "no document"),
-      hint = "push what 'scwlua state pull' wrote",
+      hint = ("push what `%s state pull` wrote"):format(core.program),
     })
   end
   packed.kind, packed.nonce = nil, nil -- of a state that was stored without a seal

@@ -1,3 +1,4 @@
+local core = require "core"
 local errors = require "scw.errors"
 
 return {
@@ -27,7 +28,7 @@ return {
     if not kind then
       return nil, errors.new({
         code = "INFRA_004", kind = "not_found", message = ("there is no type '%s'"):format(wanted),
-        hint = require("scw.suggest").hint(wanted, catalogue.names()) or "'scwlua types' lists them",
+        hint = require("scw.suggest").hint(wanted, catalogue.names()) or ("`%s types` lists them"):format(core.program),
       })
     end
     local docs = require "scw.schema.docs"
