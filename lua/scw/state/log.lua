@@ -22,15 +22,21 @@ local metatable = { __index = methods }
 ---@return string
 function log.key(name, number) return ("%s.log/%010d"):format(name, number) end
 
---- The number in a segment's key; nil for another object.
----@param name string
----@param key string
----@return integer|nil
-function log.number(name, key)
+--- The numbers of the segments that there are, sorted. Objects that are no segments do not count.
+---@param backend scw.state.Backend
+---@param name string of the state
+---@return integer[]|nil, table|nil failure
+function log.numbers(backend, name)
   local start = name .. ".log/"
-  if key:sub(1, #start) ~= start then return nil end
-  local digits = key:sub(#start + 1):match("^%d+$")
-  return digits and math.tointeger(tonumber(digits))
+  local keys, failure = backend:list(start)
+  if not keys then return nil, failure end
+  local numbers = {}
+  for _, key in ipairs(keys) do
+    local digits = key:sub(#start + 1):match("^%d+$")
+    numbers[#numbers + 1] = digits and math.tointeger(tonumber(digits))
+  end
+  table.sort(numbers)
+  return numbers
 end
 
 ---@class scw.state.LogFacts

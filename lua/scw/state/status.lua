@@ -32,15 +32,6 @@ local function has_died(facts, host)
   return dead ~= nil
 end
 
---- Numbers of the log's segments.
-local function segments_of(backend, name)
-  local keys, failure = backend:list(name .. ".log/")
-  if not keys then return nil, failure end
-  local numbers = {}
-  for _, key in ipairs(keys) do numbers[#numbers + 1] = log.number(name, key) end
-  return numbers
-end
-
 --- The lock of one place: what it says, or nil and why it cannot be told.
 local function read_one(backend, facts, result)
   local found, err = lock.read(backend, facts.name)
@@ -86,7 +77,7 @@ local function look_at(facts, result)
   result.exists = bytes ~= nil
   if bytes then result.sealed = bytes:sub(1, 1) ~= "{" end
   local numbers
-  numbers, failure = segments_of(facts.backend, facts.name)
+  numbers, failure = log.numbers(facts.backend, facts.name)
   if not numbers then return nil, failure end
   result.segments = 0
   for _, number in ipairs(numbers) do

@@ -62,17 +62,6 @@ function store.new(facts)
   }, metatable)
 end
 
----@param self scw.state.Store
----@return integer[]|nil numbers sorted, table|nil
-local function segment_numbers(self)
-  local keys, failure = self.backend:list(self.name .. ".log/")
-  if not keys then return nil, failure end
-  local numbers = {}
-  for _, key in ipairs(keys) do numbers[#numbers + 1] = log.number(self.name, key) end
-  table.sort(numbers)
-  return numbers
-end
-
 local function damaged(message, hint)
   return errors.new({ code = "INFRA_011", kind = "invalid", message = message, hint = hint })
 end
@@ -144,7 +133,7 @@ end
 
 ---@param self scw.state.Store
 local function read_once(self)
-  local numbers, failure = segment_numbers(self) -- before the snapshot: what is folded meanwhile is in the snapshot then
+  local numbers, failure = log.numbers(self.backend, self.name) -- before the snapshot: what is folded meanwhile is in the snapshot then
   if not numbers then return nil, errors.wrap(failure, "cannot read the state at " .. self.backend:describe(self.name)) end
   local bytes, etag = self.backend:get(self.name)
   if not bytes then
@@ -188,7 +177,7 @@ end
 --- Looks at a state that cannot be read as at one without resources, with a serial above all that its history knows.
 ---@param self scw.state.Store
 local function look_past(self)
-  local numbers, failure = segment_numbers(self)
+  local numbers, failure = log.numbers(self.backend, self.name)
   if not numbers then return nil, failure end
   local places
   places, failure = require("scw.state.history").places(self)
@@ -342,7 +331,7 @@ end
 ---@param upto integer
 local function remove_segments(self, upto)
   local old = {}
-  for _, number in ipairs(segment_numbers(self) or {}) do
+  for _, number in ipairs(log.numbers(self.backend, self.name) or {}) do
     if number <= upto then old[#old + 1] = number end
   end
   return parallel.map(old, READERS, function(number) return self.backend:delete(log.key(self.name, number)) end)
@@ -485,7 +474,7 @@ end
 --- How many segments there are that the snapshot holds: an old one, whose removal failed.
 ---@return integer|nil count, scw.Error|nil
 function methods:stale_segments()
-  local numbers, failure = segment_numbers(self)
+  local numbers, failure = log.numbers(self.backend, self.name)
   if not numbers then return nil, errors.wrap(failure, "cannot list the log of the state") end
   local count = 0
   for _, number in ipairs(numbers) do count = count + (number <= self.document.folded and 1 or 0) end
