@@ -287,6 +287,7 @@ end
 ---@field ended? string id of a holder whose run ended, as such a lock told
 ---@field lease? number seconds
 ---@field wait? number seconds to wait for others; without: not at all
+---@field began? number since when that counts, as `elapsed` tells it; now by default
 ---@field on_wait? fun(facts: { holder?: scw.state.Claim, place: integer }) when something changed while we wait
 ---@field elapsed? fun(): number seconds of a clock that is never set
 ---@field sleep? fun(ms: number): boolean|nil, table|nil
@@ -346,7 +347,7 @@ end
 local function wait_for_it(request, facts, proof, line)
   local lease = request.lease or lock.LEASE
   local elapsed, sleep = line.elapsed, request.sleep or core.sleep
-  local began, told, waited, holder, before = elapsed(), nil, false, nil, nil
+  local began, told, waited, holder, before = request.began or elapsed(), nil, false, nil, nil
   while true do
     local ahead, err, nearest = line:ahead()
     if not ahead then return nil, err end

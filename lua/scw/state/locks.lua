@@ -3,6 +3,7 @@
 --- Both are taken in the same order by everybody, the primary's first, so that nobody waits for each other; both have the same id and the
 --- same fencing number. A side that does not answer is left out: its lock ends with its lease.
 local lock = require "scw.state.lock"
+local moment = require "scw.state.moment"
 
 local locks = { describe = lock.describe }
 
@@ -74,9 +75,9 @@ function methods:release(abandoned)
   return ok, err
 end
 
---- Takes the lock of one side; nil without an error when that side is out.
-local function take(self, request, one)
-  local own = {}
+--- Takes the lock of one side; true as well when that side is out.
+local function take(self, request, one, began)
+  local own = { began = began }
   for name, value in pairs(request) do own[name] = value end
   local first = self.held[1] and self.held[1].lock
   own.backend, own.claim, own.ended = one, first and first.facts, first and first.ended
@@ -97,9 +98,10 @@ local function take(self, request, one)
 end
 
 local function take_all(self, request)
+  local began = (request.elapsed or moment.elapsed)() -- both queues share one wait
   for _, one in ipairs(self.mirror.sides) do
     if not one.out then
-      local ok, err = take(self, request, one)
+      local ok, err = take(self, request, one, began)
       if not ok then return nil, err end
     end
   end

@@ -4,7 +4,9 @@ local core = require "core"
 local entry = require "tests.lua.state.entry"
 local json = require "scw.json"
 local lock = require "scw.state.lock"
+local locks = require "scw.state.locks"
 local memory = require "tests.lua.state.memory"
+local mirror = require "scw.state.mirror"
 local queue = require "scw.state.queue"
 local store = require "scw.state.store"
 
@@ -44,7 +46,7 @@ local function world()
       end,
     }
     for name, value in next, more or {} do request[name] = value end
-    return lock.acquire(request)
+    return locks.acquire(request)
   end
 
   --- A holder whose process is stopped: it neither renews nor hears anything.
@@ -558,6 +560,24 @@ describe("a lease", function()
       assert.equal("INFRA_009", failures.cut.code)
       assert.same({}, here.backend:list(NAME .. ".queue/"))
       assert(held:release())
+    end)
+
+    it("is waited for no longer when both sides of a mirror have to be", function()
+      local other = memory.new()
+      other.time = here.backend.time
+      local both = mirror.new({ primary = here.backend, replica = other, on_message = function() end })
+      local first, second = assert(here.acquire("ann")), assert(here.acquire("bob", { backend = other }))
+      local failure
+      spawn(function() failure = select(2, here.acquire("cid", { backend = both, wait = 20 })) end)
+      here.pass(15)
+      assert(first:release())
+      here.pass(4)
+      assert.is_nil(failure)
+      assert.equal("cid", lock.read(here.backend, NAME).who)
+      here.pass(3)
+      assert.match("^another deployment holds the state, still after 2%d seconds$", failure.message)
+      assert.equal("released", lock.read(here.backend, NAME).state)
+      assert(second:release())
     end)
 
     it("is passed on although objects in the queue are damaged", function()
