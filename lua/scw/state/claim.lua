@@ -42,6 +42,20 @@ function claim.new(facts)
   }, proof
 end
 
+--- The same claim for another place. Its witness is another one, so that each place has a proof of its own.
+---@param first scw.state.Claim
+---@param environment table<string, string>
+---@param role string of the place: "replica"
+---@return scw.state.Claim
+---@return scw.state.Witness|nil
+function claim.beside(first, environment, role)
+  local proof = witness.new(environment, first.id .. "." .. role)
+  local own = {}
+  for name, value in next, first do own[name] = value end
+  own.witness = proof and proof.path
+  return own, proof
+end
+
 --- When a lease that is written now ends. Never early: the time may be nearly a second older than it says.
 ---@param backend scw.state.Backend
 ---@param seconds number

@@ -206,16 +206,15 @@ function methods:raise(fence) return renew(self, fence) end
 
 --- Gives the lock back. Twice is fine.
 ---@param abandoned? boolean something that was sent may still arrive: whoever comes next takes over
----@param left? boolean another lock of this run could not be given back: the witness stays for whoever finds that one
 ---@return boolean|nil released, scw.Error|nil
-function methods:release(abandoned, left)
+function methods:release(abandoned)
   if self.done then return true end
   self.done = true
   while self.renewing do self.changed:wait() end
   self.keeper:cancel()
   if self.lost then -- that was told already
     self.farewell:withdraw()
-    if self.witness then self.witness:drop(left) end
+    if self.witness then self.witness:drop() end
     return true
   end
   local ok, failure, present
@@ -225,7 +224,7 @@ function methods:release(abandoned, left)
   end
   local settled = ok or failure.kind == "condition"
   if settled then self.farewell:withdraw() end
-  if self.witness then self.witness:drop(left or not settled) end
+  if self.witness then self.witness:drop(not settled) end
   if ok or (present and present.state == "released" and present.id == self.facts.id and not present.removed) then
     return true
   end
@@ -283,7 +282,7 @@ end
 ---@field command string
 ---@field environment table<string, string>
 ---@field host? { name: string, user: string, pid: integer } who asks; this process by default
----@field claim? scw.state.Claim of a lock that this run holds elsewhere: this one says the same
+---@field claim? scw.state.Claim of a lock that this run holds elsewhere: this one says the same of a side of a mirror
 ---@field ended? string id of a holder whose run ended, as such a lock told
 ---@field lease? number seconds
 ---@field wait? number seconds to wait for others; without: not at all
@@ -392,8 +391,12 @@ end
 ---@param request scw.state.LockRequest
 ---@return scw.state.Lock|nil, scw.Error|nil
 function lock.acquire(request)
-  local facts, proof = request.claim, nil
-  if not facts then facts, proof = claim.new(request) end
+  local facts, proof
+  if request.claim then
+    facts, proof = claim.beside(request.claim, request.environment, request.backend.role)
+  else
+    facts, proof = claim.new(request)
+  end
   local line = queue.new({
     backend = request.backend, name = request.name, facts = facts, lease = math.min(request.lease or lock.LEASE, PLACE_LEASE),
     elapsed = request.elapsed or moment.elapsed,

@@ -63,13 +63,12 @@ end
 function methods:release(abandoned)
   if self.done then return true end
   self.done, self.mirror.check = true, nil
-  local ok, err, left = true, nil, false
-  for index = #self.held, 1, -1 do -- the first one holds the witness of all
+  local ok, err = true, nil
+  for index = #self.held, 1, -1 do
     local one = self.held[index]
     local was_out = one.side.out ~= nil
     if was_out then one.side:revive(PARTING_MS) end
-    local released, failure = one.lock:release(abandoned, left)
-    left = left or not released
+    local released, failure = one.lock:release(abandoned)
     if not released and not was_out then ok, err = nil, failure end
   end
   return ok, err
