@@ -4,19 +4,19 @@
 #include "ceiling.h"
 #include "embed.h"
 #include "farewell.h"
+#include "interrupt.h"
 #include "task.h"
+#include "terminal.h"
 
 #include <lauxlib.h>
 #include <lua-cjson.h>
 #include <lualib.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 enum {
   PARTS = 8,
-  SIGNALS = 3,         /* SIGINT, SIGTERM, SIGHUP */
   LAST_ROUNDS = 10000, /* cancellations at the end before a task that always goes on is made to stop */
 };
 
@@ -34,13 +34,14 @@ struct engine {
   struct engine_entry *head;    /* ready queue */
   struct engine_entry **tail;
   struct task_waiter *on_signal;
-  uv_signal_t signals[SIGNALS];
-  int signals_open; /* how many of them are initialised */
+  struct interrupts *interrupts; /* owned */
   int signal;
   bool signal_told; /* a waiter was woken for it and did not run yet */
   bool starved;     /* a task died for lack of memory */
   bool loop_open;
-  bool polling; /* inside uv_run */
+  bool polling;     /* inside uv_run */
+  uv_mutex_t guard; /* of the parts: the end of the process may come from another thread */
+  bool guarded;
   struct part parts[PARTS];
   int part_count;
 };
@@ -91,16 +92,21 @@ void engine_starve(struct engine *engine) { engine->starved = true; }
 bool engine_queued(const struct engine_entry *entry) { return entry->queued; }
 
 void *engine_part(struct engine *engine, const void *key) {
-  for (int i = 0; i < engine->part_count; i++) {
-    if (engine->parts[i].key == key) return engine->parts[i].part;
+  void *found = NULL;
+  uv_mutex_lock(&engine->guard);
+  for (int i = 0; i < engine->part_count && !found; i++) {
+    if (engine->parts[i].key == key) found = engine->parts[i].part;
   }
-  return NULL;
+  uv_mutex_unlock(&engine->guard);
+  return found;
 }
 
 bool engine_part_add(struct engine *engine, const void *key, void *part, engine_close_fn close) {
-  if (engine->part_count == PARTS) return false;
-  engine->parts[engine->part_count++] = (struct part){key, part, close};
-  return true;
+  uv_mutex_lock(&engine->guard);
+  bool fits = engine->part_count < PARTS;
+  if (fits) engine->parts[engine->part_count++] = (struct part){key, part, close};
+  uv_mutex_unlock(&engine->guard);
+  return fits;
 }
 
 static void cancel_all(struct engine *engine) {
@@ -111,8 +117,8 @@ static void stop_all(struct engine *engine) {
   for (struct engine_entry *entry = engine->entries; entry; entry = entry->next) task_stop(entry->task);
 }
 
-static void on_signal(uv_signal_t *handle, int number) {
-  struct engine *engine = handle->data;
+static void on_signal(void *data, int number) {
+  struct engine *engine = data;
   if (engine->signal_told) return; /* sent to the process and to its group: one interrupt all the same */
   engine->signal = number;
   if (engine->on_signal) {
@@ -127,43 +133,29 @@ void engine_on_signal(struct engine *engine, struct task_waiter *waiter) {
   task_waiter_add(&engine->on_signal, waiter);
 }
 
-/* A closed terminal ends a deployment as gently as an interrupt, unless the program was told to outlive it
- * (nohup). */
-static bool is_watched(int number) {
-  struct sigaction present;
-  return number != SIGHUP || sigaction(number, NULL, &present) != 0 || present.sa_handler != SIG_IGN;
-}
-
-static bool open_signals(struct engine *engine, struct error *err) {
-  const int numbers[SIGNALS] = {SIGINT, SIGTERM, SIGHUP};
-  for (int i = 0; i < SIGNALS; i++) {
-    uv_signal_t *handle = &engine->signals[i];
-    int status = uv_signal_init(&engine->loop, handle);
-    if (status == 0) {
-      handle->data = engine;
-      engine->signals_open++;
-      if (is_watched(numbers[i])) status = uv_signal_start(handle, on_signal, numbers[i]);
-      uv_unref((uv_handle_t *)handle);
-    }
-    if (status != 0) {
-      error_set(err, ERROR_IO, "cannot watch signals: %s", uv_strerror(status));
-      return false;
-    }
-  }
-  return true;
+/* Without Lua, but not without farewells. */
+static _Noreturn void end_at_once(struct engine *engine, const char *text, int code) {
+  farewell_all(engine);
+  terminal_restore();
+  ssize_t ignored = write(STDERR_FILENO, text, strlen(text));
+  ignored += write(STDERR_FILENO, "\n", 1);
+  (void)ignored;
+  _exit(code);
 }
 
 /* An error outside every protected call. The state cannot be trusted any more: the process ends without it,
  * but not without its farewells. */
 static int on_panic(lua_State *L) {
   struct engine *engine = engine_from(L);
+  interrupts_silence(engine->interrupts);
   cancel_all(engine);
-  farewell_all(engine);
-  const char *text = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "the program cannot go on";
-  ssize_t ignored = write(STDERR_FILENO, text, strlen(text));
-  ignored += write(STDERR_FILENO, "\n", 1);
-  (void)ignored;
-  _exit(1);
+  end_at_once(engine, lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "the program cannot go on", 1);
+}
+
+/* The main thread runs code that does not return, and nobody wants to wait for it any longer. */
+static void on_deaf(void *data, int number) {
+  end_at_once(data, "interrupted again, but the code that runs does not return: the program ends without it",
+              128 + number);
 }
 
 static int open_lua(lua_State *L) {
@@ -186,13 +178,17 @@ struct engine *engine_new(struct error *err) {
     return NULL;
   }
   engine->tail = &engine->head;
-  int status = uv_loop_init(&engine->loop);
+  int status = uv_mutex_init(&engine->guard);
+  engine->guarded = status == 0;
+  if (status == 0) status = uv_loop_init(&engine->loop);
   if (status != 0) {
     error_set(err, ERROR_IO, "cannot make an event loop: %s", uv_strerror(status));
     goto fail;
   }
   engine->loop_open = true;
-  if (!open_signals(engine, err)) goto fail;
+  const struct interrupt_listener listener = {.on_signal = on_signal, .on_deaf = on_deaf, .data = engine};
+  engine->interrupts = interrupts_open(&engine->loop, &listener, err);
+  if (!engine->interrupts) goto fail;
 
   engine->allowance = allowance_new();
   if (engine->allowance) engine->L = lua_newstate(allowance_allocate, engine->allowance);
@@ -225,6 +221,7 @@ static void run_ready(struct engine *engine) {
     struct engine_entry *next = entry->queue;
     entry->queued = false;
     task_resume(entry->task);
+    interrupts_pass(engine->interrupts);
     entry = next;
   }
 }
@@ -329,13 +326,15 @@ int engine_run(struct engine *engine, const char *module, int count, char *const
 void engine_free(struct engine *engine) {
   if (!engine) return;
   if (engine->L) lua_close(engine->L);
-  farewell_all(engine);
+  interrupts_silence(engine->interrupts);
+  if (engine->guarded) farewell_all(engine);
   for (int i = engine->part_count; i-- > 0;) engine->parts[i].close(engine->parts[i].part);
   if (engine->loop_open) {
-    for (int i = 0; i < engine->signals_open; i++) uv_close((uv_handle_t *)&engine->signals[i], NULL);
+    interrupts_close(engine->interrupts);
     uv_run(&engine->loop, UV_RUN_DEFAULT);                 /* close callbacks free their operations */
     if (uv_loop_close(&engine->loop) == UV_EBUSY) abort(); /* a handle was forgotten: a bug, seen in tests */
   }
+  if (engine->guarded) uv_mutex_destroy(&engine->guard);
   allowance_free(engine->allowance);
   free(engine);
 }

@@ -57,7 +57,9 @@ bool engine_queued(const struct engine_entry *entry);
 void engine_starve(struct engine *engine);
 
 /* Wakes `waiter` at the next SIGINT, SIGTERM or SIGHUP; without any waiter a signal cancels every task.
- * Signals that come before the woken task ran count as that one. */
+ * Signals that come before the woken task ran count as that one. While code runs that does not return to the
+ * loop, the second signal ends the process (interrupt.h), with its farewells, one line on stderr and exit
+ * code 130 (SIGINT; 143, 129). */
 void engine_on_signal(struct engine *engine, struct task_waiter *waiter);
 /* For the woken task: the signal. */
 int engine_take_signal(struct engine *engine);

@@ -19,11 +19,12 @@ enum {
 static const char farewell_key; /* its address names the engine's part */
 
 struct farewells {
-  struct engine *engine;  /* borrowed */
   struct farewell *first; /* owned, and what follows: the latest one first */
+  uv_mutex_t guard;       /* of the list: it may be carried out by another thread */
 };
 
 struct farewell {
+  struct farewells *all; /* borrowed: the list it is in */
   struct farewell *next;
   struct farewell **link; /* the pointer that points here */
   struct buffer texts;    /* owned: what everything below points into; never moves once it is filled */
@@ -41,9 +42,12 @@ static void forget(struct farewell *farewell) {
 }
 
 void farewell_withdraw(struct farewell *farewell) {
+  uv_mutex_t *guard = &farewell->all->guard;
+  uv_mutex_lock(guard);
   *farewell->link = farewell->next;
   if (farewell->next) farewell->next->link = farewell->link;
   forget(farewell);
+  uv_mutex_unlock(guard);
 }
 
 static void close_farewells(void *part) {
@@ -52,6 +56,7 @@ static void close_farewells(void *part) {
     next = at->next;
     forget(at);
   }
+  uv_mutex_destroy(&all->guard);
   free(all);
 }
 
@@ -59,9 +64,12 @@ static struct farewells *farewells_of(struct engine *engine) {
   struct farewells *all = engine_part(engine, &farewell_key);
   if (all) return all;
   all = calloc(1, sizeof *all);
-  if (!all) return NULL;
-  all->engine = engine;
+  if (!all || uv_mutex_init(&all->guard) != 0) {
+    free(all);
+    return NULL;
+  }
   if (engine_part_add(engine, &farewell_key, all, close_farewells)) return all;
+  uv_mutex_destroy(&all->guard);
   free(all);
   return NULL;
 }
@@ -99,10 +107,13 @@ static struct farewell *arm(struct engine *engine, struct farewell *farewell, st
     error_set(err, ERROR_MEMORY, "out of memory");
     return NULL;
   }
+  uv_mutex_lock(&all->guard);
+  farewell->all = all;
   farewell->next = all->first;
   farewell->link = &all->first;
   if (farewell->next) farewell->next->link = &farewell->next;
   all->first = farewell;
+  uv_mutex_unlock(&all->guard);
   return farewell;
 }
 
@@ -230,11 +241,10 @@ static enum outcome replace_file(const struct farewell_file *file) {
   return replaced ? DONE : REFUSED;
 }
 
-void farewell_all(struct engine *engine) {
-  struct farewells *all = engine_part(engine, &farewell_key);
+static void carry_out(struct engine *engine, struct farewells *all) {
   const struct timespec pause = {.tv_nsec = PAUSE_MS * 1000000L};
   const uint64_t deadline = uv_hrtime() / 1000000 + TOTAL_MS;
-  while (all && all->first) {
+  while (all->first) {
     struct farewell **link = &all->first;
     while (*link) {
       struct farewell *at = *link;
@@ -254,4 +264,12 @@ void farewell_all(struct engine *engine) {
     }
     if (all->first) (void)nanosleep(&pause, NULL);
   }
+}
+
+void farewell_all(struct engine *engine) {
+  struct farewells *all = engine_part(engine, &farewell_key);
+  if (!all) return;
+  uv_mutex_lock(&all->guard); /* nobody who arms or withdraws one now gets further */
+  carry_out(engine, all);
+  uv_mutex_unlock(&all->guard);
 }

@@ -37,7 +37,8 @@ struct farewell *farewell_file(struct engine *engine, const struct farewell_file
 /* Forgets it and frees it. */
 void farewell_withdraw(struct farewell *farewell);
 
-/* For engine.c: carries out what is left, the latest first. The whole process stands still meanwhile. */
+/* For engine.c: carries out what is left, the latest first. The loop stands still meanwhile: this is called
+ * from its thread, or, as the last thing of the process, from another one. */
 void farewell_all(struct engine *engine);
 
 #endif

@@ -121,6 +121,12 @@ void terminal_show(void) {
   (void)sigaction(SIGTSTP, &suspend_before, NULL);
 }
 
+void terminal_restore(void) {
+  static const char cursor[] = "\033[?25h";
+  show();
+  if (isatty(STDOUT_FILENO) == 1) (void)terminal_write(STDOUT_FILENO, cursor, sizeof cursor - 1, NULL);
+}
+
 /* Lines
  * --------------------------------------------------------------------------------------------------------------
  */

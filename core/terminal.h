@@ -30,6 +30,8 @@ bool terminal_write(int fd, const void *bytes, size_t length, struct error *err)
  * without effect when standard input is no terminal. Suspending (SIGTSTP) is impossible meanwhile. */
 bool terminal_hide(struct error *err);
 void terminal_show(void);
+/* For a process that ends without what follows otherwise: echo and cursor are as before. */
+void terminal_restore(void);
 
 /* Lines of standard input. One a process: what it has read ahead is gone for others. */
 struct terminal_reader;

@@ -184,22 +184,29 @@ static void test_without_memory(void) {
   CHECK(requests == 1 && got_farewell());
 }
 
-/* In a process of its own, since it ends with it. */
-static void test_broken_lua(void) {
-  int before = atomic_load(&peer.requests);
+/* Runs what ends its process, in one of its own; the exit code. */
+static int run_apart(const char *code) {
   pid_t child = fork();
   if (child == 0) {
     struct error err;
     int requests = 0;
     int output = open("/dev/null", O_WRONLY);
     (void)dup2(output, STDERR_FILENO);
-    (void)run("arm('echo') break_lua() core.sleep(60000)", &err, &requests);
+    (void)run(code, &err, &requests);
     _exit(99);
   }
   int status = 0;
   CHECK(child > 0 && waitpid(child, &status, 0) == child);
-  CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 1);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static void test_without_lua(void) {
+  int before = atomic_load(&peer.requests);
+  CHECK(run_apart("arm('echo') break_lua() core.sleep(60000)") == 1);
   CHECK(atomic_load(&peer.requests) == before + 1 && got_farewell());
+  CHECK(run_apart("arm('echo') core.spawn(core.exec, {argv = {'sh', '-c', 'for i in 1 2; do sleep 0.1; kill "
+                  "-TERM $PPID; done'}}) core.sleep(1) while true do end") == 143);
+  CHECK(atomic_load(&peer.requests) == before + 2 && got_farewell());
 }
 
 static const char *path_of(const char *name) {
@@ -263,7 +270,7 @@ int main(void) {
   test_answers();
   test_interrupted();
   test_without_memory();
-  test_broken_lua();
+  test_without_lua();
   test_files();
   test_bound();
   http_peer_stop(&peer);

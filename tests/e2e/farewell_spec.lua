@@ -117,6 +117,28 @@ describe("a deployment that ends early", function()
     end)
   end
 
+  it("by the second signal to code that does not return leaves its state free", function()
+    start "file"
+    assert(core.file_write(directory .. "/endless_spec.lua", [[
+      local environment = require("core").environment()
+      assert(require("scw.state.lock").acquire {
+        backend = require("scw.state.file").new(environment.HOME), name = "slow.state", command = "endless", environment = environment,
+      })
+      while true do end
+    ]]))
+    local inside = environment()
+    inside.SCWLUA_SOURCE = program.root
+    local result = program.run({ directory .. "/endless_spec.lua" }, { environment = inside, wrapper = { "sh", "-c", [[
+      "$0-test" "$@" & pid=$!
+      until test -e "${1%/*}/slow.state.lock" || ! kill -0 $pid; do sleep 0.02; done
+      kill -INT $pid; sleep 0.2; kill -INT $pid
+      wait $pid
+    ]] } })
+    assert.equal(130, result.status, result.stdout .. result.stderr)
+    assert.equal("interrupted again, but the code that runs does not return: the program ends without it\n", result.stderr)
+    check("file", true)
+  end)
+
   it("leaves its state free whenever memory runs out", function()
     if not core.file_stat(program.path .. "-starved") then return pending "skipped: this program has no hungry twin" end
     assert(core.file_write(directory .. "/slow.lua", LOCAL))
