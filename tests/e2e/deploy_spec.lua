@@ -2,6 +2,7 @@ local core = require "core"
 local json = require "scw.json"
 local program = require "tests.e2e.program"
 local terminal = require "tests.e2e.terminal"
+local user = require "tests.e2e.user"
 
 local STACK = [[
 local scw = require "scw"
@@ -31,25 +32,13 @@ local function normal(text)
 end
 
 describe("a deployment", function()
-  local directory, emulator, environment
+  local ann
+  before_each(function() ann = user.new { files = { ["shop.lua"] = STACK }, environment = { SHOP_KEY = SECRET }, secrets = { SECRET } } end)
+  after_each(function() ann:leave() end)
 
-  before_each(function()
-    directory = program.directory()
-    assert(core.file_write(directory .. "/shop.lua", STACK))
-    emulator = program.emulator()
-    environment = { SHOP_KEY = SECRET }
-    for name, value in pairs(emulator.environment) do environment[name] = value end
-  end)
-
-  after_each(function()
-    emulator:stop()
-    program.remove(directory)
-  end)
-
-  local function run(...)
-    local result = program.run({ ... }, { directory = directory, environment = environment })
-    assert.is_nil((result.stdout .. result.stderr):find(SECRET, 1, true))
-    return result
+  local function on_terminal(words, more)
+    more.directory, more.environment = ann.directory, ann.environment
+    return terminal.run(words, more)
   end
 
   --- Compares with a file of tests/e2e/expected; SCWLUA_WRITE_EXPECTED=1 writes it.
@@ -60,38 +49,38 @@ describe("a deployment", function()
   end
 
   it("reads well in a log: created, nothing to do, changed, failed, gone on with, destroyed", function()
-    local result = run("apply", "--yes", "shop.lua")
+    local result = ann:run("apply", "--yes", "shop.lua")
     assert.are.equal(0, result.status, result.stderr)
     reads_as("apply-create.txt", result.stdout)
 
-    result = run("apply", "shop.lua")
+    result = ann:run("apply", "shop.lua")
     assert.are.equal(0, result.status, result.stderr)
     reads_as("apply-nothing.txt", result.stdout)
 
     local refusal = { argument_name = "max_scale", reason = "constraint", help_message = "too high" }
-    emulator:faults({
+    ann.emulator:faults({
       { path = "/containers/%x", method = "PATCH", status = 400, body = { type = "invalid_arguments", details = { refusal } } },
     })
-    result = run("apply", "--yes", "--set", "scale=4", "shop.lua")
+    result = ann:run("apply", "--yes", "--set", "scale=4", "shop.lua")
     assert.are.equal(1, result.status)
     reads_as("apply-failed.txt", result.stdout .. result.stderr)
 
-    emulator:faults(core.array({}))
-    result = run("apply", "--yes", "--set", "scale=4", "shop.lua")
+    ann.emulator:faults(core.array({}))
+    result = ann:run("apply", "--yes", "--set", "scale=4", "shop.lua")
     assert.are.equal(0, result.status, result.stderr)
     reads_as("apply-update.txt", result.stdout)
 
-    reads_as("state-list.txt", run("state", "list", "shop.lua").stdout)
-    reads_as("output.txt", run("output", "shop.lua").stdout)
+    reads_as("state-list.txt", ann:run("state", "list", "shop.lua").stdout)
+    reads_as("output.txt", ann:run("output", "shop.lua").stdout)
 
-    result = run("destroy", "--yes", "shop.lua")
+    result = ann:run("destroy", "--yes", "shop.lua")
     assert.are.equal(0, result.status, result.stderr)
     reads_as("destroy.txt", result.stdout)
-    assert.are.same({}, emulator:objects())
+    assert.are.same({}, ann.emulator:objects())
   end)
 
   it("is one JSON event a line for programs", function()
-    local result = run("apply", "--yes", "--json", "shop.lua")
+    local result = ann:run("apply", "--yes", "--json", "shop.lua")
     assert.are.equal(0, result.status, result.stderr)
     local events = {}
     for line in result.stdout:gmatch("[^\n]+") do events[#events + 1] = assert(json.decode(line)) end
@@ -115,37 +104,37 @@ describe("a deployment", function()
   end)
 
   it("destroys a part: its outputs go, what is gone may be named, what is left out is said", function()
-    assert.are.equal(0, run("apply", "--yes", "shop.lua").status)
-    local result = run("destroy", "--yes", "--target", "container.app", "shop.lua")
+    assert.are.equal(0, ann:run("apply", "--yes", "shop.lua").status)
+    local result = ann:run("destroy", "--yes", "--target", "container.app", "shop.lua")
     assert.are.equal(0, result.status, result.stderr)
     assert.matches("Left out: container_namespace.space, secret.key, secret_version.key%.", result.stdout)
     assert.matches('\nOutputs\n  %- url: "https://', result.stdout)
-    assert.are.equal("Outputs\n  key  (secret)\n", run("output", "shop.lua").stdout)
-    result = run("destroy", "--yes", "--exclude", "container.app", "shop.lua")
+    assert.are.equal("Outputs\n  key  (secret)\n", ann:run("output", "shop.lua").stdout)
+    result = ann:run("destroy", "--yes", "--exclude", "container.app", "shop.lua")
     assert.are.equal(0, result.status, result.stderr)
-    assert.are.same({}, emulator:objects())
-    assert.matches("matches nothing", run("destroy", "--yes", "--exclude", "container.ap", "shop.lua").stderr)
-    result = run("plan", "--target", "container.app", "--exclude", "container.app", "shop.lua")
+    assert.are.same({}, ann.emulator:objects())
+    assert.matches("matches nothing", ann:run("destroy", "--yes", "--exclude", "container.ap", "shop.lua").stderr)
+    result = ann:run("plan", "--target", "container.app", "--exclude", "container.app", "shop.lua")
     assert.matches("Left out: container.app", result.stdout)
   end)
 
   it("needs a yes where there is no terminal to ask on", function()
-    local result = run("apply", "shop.lua")
+    local result = ann:run("apply", "shop.lua")
     assert.are.equal(1, result.status)
     assert.matches("error INFRA_001: apply needs a yes", result.stderr)
-    assert.are.same({}, emulator:objects())
+    assert.are.same({}, ann.emulator:objects())
   end)
 
   it("asks on a terminal, and takes nothing but yes for a yes", function()
-    local shown, status = terminal.run({ "apply", "shop.lua" }, { directory = directory, environment = environment, input = "y\n" })
+    local shown, status = on_terminal({ "apply", "shop.lua" }, { input = "y\n" })
     assert.are.equal(1, status)
     assert.matches("Apply these changes%?", shown)
     assert.matches("Nothing was changed%.", shown)
-    assert.are.same({}, emulator:objects())
+    assert.are.same({}, ann.emulator:objects())
   end)
 
   it("shows live progress on a terminal, and leaves it as it was", function()
-    local shown, status = terminal.run({ "apply", "shop.lua" }, { directory = directory, environment = environment, input = "yes\n" })
+    local shown, status = on_terminal({ "apply", "shop.lua" }, { input = "yes\n" })
     assert.are.equal(0, status, shown)
     assert.is_nil(shown:find(SECRET, 1, true))
     assert.is_truthy(shown:find("%d/4 done, %d running, %d waiting, [%d.]+s"))
@@ -156,16 +145,16 @@ describe("a deployment", function()
   end)
 
   it("wraps nothing on a narrow terminal", function()
-    local shown = terminal.run({ "plan", "shop.lua" }, { directory = directory, environment = environment, before = "stty cols 50; " })
+    local shown = on_terminal({ "plan", "shop.lua" }, { before = "stty cols 50; " })
     for line in shown:gsub("\r", ""):gsub("\27%[%d*m", ""):gmatch("[^\n]+") do
       assert.is_true(utf8.len(line) <= 50, line)
     end
   end)
 
   it("shows only what is asked for with --target and --exclude", function()
-    local only = json.decode(run("plan", "--json", "--target", "container_namespace.space", "shop.lua").stdout)
+    local only = ann:answer("plan", "--json", "--target", "container_namespace.space", "shop.lua")
     assert.are.equal(3, only.summary.create)
-    local without = json.decode(run("plan", "--json", "--exclude", "container_namespace.space", "shop.lua").stdout)
+    local without = ann:answer("plan", "--json", "--exclude", "container_namespace.space", "shop.lua")
     assert.are.equal(2, without.summary.create)
   end)
 end)

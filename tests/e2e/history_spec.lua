@@ -1,7 +1,7 @@
 --- The history of a stack whose state is in a bucket, and the state put right by hand: as a user would, with the built program.
 local core = require "core"
 local json = require "scw.json"
-local program = require "tests.e2e.program"
+local user = require "tests.e2e.user"
 
 local STACK = [[
 local scw = require "scw"
@@ -23,68 +23,36 @@ return scw.stack {
 local SECRETS = { "sEcr3t-of-the-shop", "an0ther-secret" }
 
 describe("the history of a stack", function()
-  local directory, emulator, environment
-
-  setup(function()
-    directory = program.directory()
-    assert(core.file_write(directory .. "/shop.lua", STACK))
-    emulator = program.emulator()
-    environment = { SHOP_KEY = SECRETS[1] }
-    for name, value in pairs(emulator.environment) do environment[name] = value end
-  end)
-
-  teardown(function()
-    emulator:stop()
-    program.remove(directory)
-  end)
-
-  local function run(...)
-    local result = program.run({ ... }, { directory = directory, environment = environment })
-    for _, secret in ipairs(SECRETS) do
-      for _, form in ipairs({ secret, core.base64(secret), core.hex(secret) }) do
-        assert.is_nil((result.stdout .. result.stderr):find(form, 1, true))
-      end
-    end
-    return result
-  end
-
-  local function done(...)
-    local result = run(...)
-    assert.are.equal(0, result.status, result.stdout .. result.stderr)
-    return result
-  end
-
-  local function answer(...) return assert(json.decode(done(...).stdout)) end
+  local ann
+  setup(function() ann = user.new { files = { ["shop.lua"] = STACK }, environment = { SHOP_KEY = SECRETS[1] }, secrets = SECRETS } end)
+  teardown(function() ann:leave() end)
 
   local function refused(code, ...)
-    local result = run(...)
-    assert.are.equal(1, result.status, result.stdout)
-    assert.matches(code, result.stderr)
-    return result.stderr
+    local reason = ann:refused(...)
+    assert.matches(code, reason)
+    return reason
   end
 
-  local function deployments() return answer("state", "history", "--json", "shop.lua").deployments end
-
   local function git(...)
-    local result = core.exec { argv = { "git", "-C", directory, "-c", "user.name=t", "-c", "user.email=t@localhost", ... } }
+    local result = core.exec { argv = { "git", "-C", ann.directory, "-c", "user.name=t", "-c", "user.email=t@localhost", ... } }
     return result and result.status == 0 and result.stdout or nil
   end
 
   local first, second -- ids of the applies
 
   it("is empty before the first deployment", function()
-    assert.are.same({}, deployments())
-    assert.matches("Nothing was deployed yet", done("state", "history", "shop.lua").stdout)
+    assert.are.same({}, ann:deployments("shop.lua"))
+    assert.matches("Nothing was deployed yet", ann:done("state", "history", "shop.lua").stdout)
     assert.matches("nothing was deployed yet", refused("INFRA_004", "state", "list", "--at", "12345678", "shop.lua"))
   end)
 
   it("says who deployed what, when, of which commit, and what came of it", function()
     local with_git = git("init", "-q") and git("add", ".") and git("commit", "-q", "-m", "one")
-    done("apply", "--yes", "shop.lua")
-    assert(core.file_write(directory .. "/shop.lua", STACK .. "\n"))
-    environment.SHOP_KEY = SECRETS[2]
-    done("apply", "--yes", "--set", "scale=4", "shop.lua")
-    local all = deployments()
+    ann:done("apply", "--yes", "shop.lua")
+    ann:write("shop.lua", STACK .. "\n")
+    ann.environment.SHOP_KEY = SECRETS[2]
+    ann:done("apply", "--yes", "--set", "scale=4", "shop.lua")
+    local all = ann:deployments("shop.lua")
     assert.are.equal(2, #all)
     first, second = all[2].id, all[1].id
     assert.are.same({ create = 4 }, all[2].planned)
@@ -101,28 +69,28 @@ describe("the history of a stack", function()
       local commit = git("rev-parse", "HEAD"):match("%x+")
       assert.are.same({ commit, commit, false, true }, { all[1].commit, all[2].commit, all[2].dirty, all[1].dirty })
     end
-    local shown = done("state", "history", "shop.lua").stdout
+    local shown = ann:done("state", "history", "shop.lua").stdout
     assert.matches("^DEPLOYMENT +STARTED +RESULT +CHANGES +COMMIT +WHO +COMMAND\n" .. second:sub(1, 8), shown)
     assert.matches(first:sub(1, 8) .. " .* done +%+4 ", shown)
   end)
 
   it("shows what each of them left", function()
     local function scale(...)
-      return answer("state", "show", "--json", "shop.lua", "container.app", ...).inputs.max_scale
+      return ann:answer("state", "show", "--json", "shop.lua", "container.app", ...).inputs.max_scale
     end
     assert.are.same({ 2, 4, 4 }, { scale("--at", first), scale("--at", second:sub(1, 8)), scale() })
-    assert.are.equal(4, #answer("state", "list", "--json", "--at", first, "shop.lua").resources)
+    assert.are.equal(4, #ann:answer("state", "list", "--json", "--at", first, "shop.lua").resources)
     assert.matches("did you mean 'container.app'", refused("INFRA_004", "state", "show", "--at", first, "shop.lua", "container.ap"))
     assert.matches("the latest is " .. second:sub(1, 8), refused("INFRA_004", "state", "show", "--at", "zzzz", "shop.lua", "container.app"))
   end)
 
   it("says what differs between two, field by field, and never a secret", function()
-    local shown = done("state", "diff", "shop.lua", first, second).stdout
+    local shown = ann:done("state", "diff", "shop.lua", first, second).stdout
     assert.matches("~ container%.app.-~ max_scale: 2 %-> 4", shown)
     assert.matches("%-/%+ secret_version%.key.-~ data: %(secret, changed%)", shown)
     assert.matches("KEY: %(secret, changed%)", shown)
     assert.matches("~ key: %(secret, changed%)", shown)
-    local difference = answer("state", "diff", "--json", "shop.lua", first)
+    local difference = ann:answer("state", "diff", "--json", "shop.lua", first)
     assert.are.same({ first, "now", true }, { difference.from.deployment, difference.to.deployment, difference.changes })
     local covered = 0
     for _, step in ipairs(difference.steps) do
@@ -135,53 +103,53 @@ describe("the history of a stack", function()
     end
     assert.are.equal(2, covered)
     assert.is_nil(json.encode(difference):find('"$secret":"', 1, true)) -- a fingerprint
-    assert.matches("No difference", done("state", "diff", "shop.lua", second).stdout)
+    assert.matches("No difference", ann:done("state", "diff", "shop.lua", second).stdout)
   end)
 
   it("goes on under another address without touching a resource", function()
     assert.matches("did you mean 'secret.key'", refused("INFRA_004", "state", "mv", "shop.lua", "secret.kye", "secret.main"))
-    local result = done("state", "mv", "shop.lua", "secret.key", "secret.main")
+    local result = ann:done("state", "mv", "shop.lua", "secret.key", "secret.main")
     assert.matches("does not declare secret%.main", result.stderr)
-    local moved = answer("state", "mv", "--json", "shop.lua", "secret_version.key", "secret_version.main")
+    local moved = ann:answer("state", "mv", "--json", "shop.lua", "secret_version.key", "secret_version.main")
     assert.are.same({ "secret_version.key", "secret_version.main" }, { moved.from, moved.to })
-    done("plan", "--exit-code", "--set", "scale=4", "--set", "renamed=main", "shop.lua")
+    ann:done("plan", "--exit-code", "--set", "scale=4", "--set", "renamed=main", "shop.lua")
   end)
 
   it("is pulled, put right and pushed, but neither from elsewhere nor from the past", function()
-    local pulled = answer("state", "pull", "--json", "--out", "state.json", "shop.lua")
-    local text = assert(core.file_read(directory .. "/state.json"))
-    assert.are.equal(384, core.file_stat(directory .. "/state.json").mode & 511)
+    local pulled = ann:answer("state", "pull", "--json", "--out", "state.json", "shop.lua")
+    local text = assert(core.file_read(ann.directory .. "/state.json"))
+    assert.are.equal(384, core.file_stat(ann.directory .. "/state.json").mode & 511)
     for _, secret in ipairs(SECRETS) do assert.is_nil(text:find(secret, 1, true)) end
     local document = json.decode(text)
     assert.are.same({ document.lineage, document.serial, 4 }, { pulled.lineage, pulled.serial, pulled.resources })
-    local result = done("state", "pull", "shop.lua")
+    local result = ann:done("state", "pull", "shop.lua")
     assert.are.same(document, json.decode(result.stdout))
     assert.matches("not sealed.-only fingerprints", result.stderr)
 
-    local pushed = answer("state", "push", "--json", "shop.lua", "state.json")
+    local pushed = ann:answer("state", "push", "--json", "shop.lua", "state.json")
     assert.are.equal(document.serial + 1, pushed.serial)
     assert.matches("older than the present one", refused("INFRA_001", "state", "push", "shop.lua", "state.json"))
     document.serial, document.lineage = 1000, core.uuid()
-    assert(core.file_write(directory .. "/foreign.json", json.encode(document)))
+    ann:write("foreign.json", json.encode(document))
     assert.matches("its lineage is another", refused("INFRA_001", "state", "push", "shop.lua", "foreign.json"))
     assert.matches("is not JSON", refused("INFRA_001", "state", "push", "shop.lua", "shop.lua"))
-    done("state", "push", "--force", "shop.lua", "state.json")
-    done("plan", "--exit-code", "--set", "scale=4", "--set", "renamed=main", "shop.lua")
+    ann:done("state", "push", "--force", "shop.lua", "state.json")
+    ann:done("plan", "--exit-code", "--set", "scale=4", "--set", "renamed=main", "shop.lua")
   end)
 
   it("forgets a resource only when asked twice, and leaves it where it is", function()
-    local before = emulator:objects()
+    local before = ann.emulator:objects()
     assert.matches("add %-%-yes", refused("INFRA_001", "state", "rm", "shop.lua", "container.app"))
-    local result = done("state", "rm", "--yes", "shop.lua", "container.app")
+    local result = ann:done("state", "rm", "--yes", "shop.lua", "container.app")
     assert.matches("Forgot container%.app", result.stdout)
     assert.matches("still declares container%.app", result.stderr)
-    assert.is_nil(done("state", "list", "shop.lua").stdout:find("container.app", 1, true))
-    local after = emulator:objects()
+    assert.is_nil(ann:done("state", "list", "shop.lua").stdout:find("container.app", 1, true))
+    local after = ann.emulator:objects()
     assert.are.equal(before.container, after.container)
   end)
 
   it("keeps as many deployments as the stack says", function()
-    local all = deployments()
+    local all = ann:deployments("shop.lua")
     assert.are.equal(6, #all)
     assert.are.equal("scwlua state rm", all[1].command)
     assert.matches("has no deployment", refused("INFRA_004", "state", "list", "--at", first, "shop.lua"))

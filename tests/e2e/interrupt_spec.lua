@@ -1,6 +1,7 @@
 local core = require "core"
 local json = require "scw.json"
 local program = require "tests.e2e.program"
+local user = require "tests.e2e.user"
 
 local STACK = [[
 local scw = require "scw"
@@ -24,29 +25,20 @@ local function interrupted(...)
 end
 
 describe("an interrupt", function()
-  local directory, emulator, environment
-
+  local ann
   before_each(function()
-    directory = program.directory()
-    assert(core.file_write(directory .. "/slow.lua", STACK))
-    emulator = program.emulator { "--speed", "5" }
-    environment = { SCWLUA_TIME_SCALE = "0.1" }
-    for name, value in pairs(emulator.environment) do environment[name] = environment[name] or value end
+    ann = user.new { files = { ["slow.lua"] = STACK }, emulator = { "--speed", "5" }, environment = { SCWLUA_TIME_SCALE = "0.1" } }
   end)
-
-  after_each(function()
-    emulator:stop()
-    program.remove(directory)
-  end)
+  after_each(function() ann:leave() end)
 
   local function assert_free()
-    local facts = json.decode(assert(core.file_read(directory .. "/slow.state.lock")))
+    local facts = json.decode(assert(core.file_read(ann.directory .. "/slow.state.lock")))
     assert.are.equal("released", facts.state)
     assert.is_nil(facts.removed)
   end
 
   local function apply(wrapper)
-    return program.run({ "apply", "--yes", "slow.lua" }, { directory = directory, environment = environment, wrapper = wrapper })
+    return program.run({ "apply", "--yes", "slow.lua" }, { directory = ann.directory, environment = ann.environment, wrapper = wrapper })
   end
 
   it("lets the calls under way end, starts nothing new, and the next apply goes on", function()
@@ -70,8 +62,7 @@ describe("an interrupt", function()
     assert.are.equal(0, result.status, result.stdout .. result.stderr)
     assert.matches("\nDone: 2 created in [%d.]+s%.\n$", result.stdout)
     assert_free()
-    local history = program.run({ "state", "history", "--json", "slow.lua" }, { directory = directory, environment = environment })
-    assert.are.equal("done", json.decode(history.stdout).deployments[1].result, history.stdout .. history.stderr)
+    assert.are.equal("done", ann:deployments("slow.lua")[1].result)
   end)
 
   it("repeated gives up waiting, and what was begun is found again", function()
@@ -87,6 +78,6 @@ describe("an interrupt", function()
     assert_free()
     local again = apply()
     assert.are.equal(0, again.status, again.stderr)
-    assert.are.same({ container = 1, container_namespace = 1 }, emulator:objects())
+    assert.are.same({ container = 1, container_namespace = 1 }, ann.emulator:objects())
   end)
 end)

@@ -2,7 +2,9 @@
 local core = require "core"
 local json = require "scw.json"
 local program = require "tests.e2e.program"
+local user = require "tests.e2e.user"
 
+local KEY = "k3y-of-the-models"
 local REGION = "/containers/v1/regions/fr-par"
 
 --- A project of its own: a copy of the stacks and modules, to be edited.
@@ -44,36 +46,21 @@ local LIMITS_S = { staging = math.huge, production = 120 }
 for _, name in ipairs({ "staging", "production" }) do
   describe("the " .. name .. " stack after a bad release", function()
     local stack, speed = ("stacks/%s.lua"):format(name), SPEEDS[name]
-    local directory, emulator, environment, source
+    local ann, source
 
     setup(function()
-      directory = program.directory()
-      copy_project(directory)
-      source = assert(core.file_read(directory .. "/" .. stack))
-      emulator = program.emulator { "--speed", tostring(speed) }
-      environment = { SCWLUA_TIME_SCALE = tostring(1 / speed), SCWLUA_CONFIG_MODEL_API_KEY = "k3y-of-the-models" }
-      for variable, value in pairs(emulator.environment) do environment[variable] = environment[variable] or value end
+      ann = user.new {
+        emulator = { "--speed", tostring(speed) }, secrets = { KEY },
+        environment = { SCWLUA_TIME_SCALE = tostring(1 / speed), SCWLUA_CONFIG_MODEL_API_KEY = KEY },
+      }
+      copy_project(ann.directory)
+      source = assert(core.file_read(ann.directory .. "/" .. stack))
     end)
-    teardown(function()
-      emulator:stop()
-      program.remove(directory)
-    end)
-
-    local function run(...)
-      local result = program.run({ ... }, { directory = directory, environment = environment })
-      assert.is_nil((result.stdout .. result.stderr):find("k3y", 1, true))
-      return result
-    end
-
-    local function done(...)
-      local result = run(...)
-      assert.are.equal(0, result.status, result.stdout .. result.stderr)
-      return result
-    end
+    teardown(function() ann:leave() end)
 
     local function containers()
       local found = {}
-      for _, container in ipairs(emulator:api("GET", REGION .. "/containers?page_size=100").containers) do
+      for _, container in ipairs(ann.emulator:api("GET", REGION .. "/containers?page_size=100").containers) do
         found[container.name] = { status = container.status, image = container.image:match("[^/]*$"), max_scale = container.max_scale }
       end
       return found
@@ -82,14 +69,14 @@ for _, name in ipairs({ "staging", "production" }) do
     --- What the servers are set to, by name.
     local function settings()
       local found = {}
-      for _, instance in ipairs(emulator:api("GET", "/rdb/v1/regions/fr-par/instances").instances) do
+      for _, instance in ipairs(ann.emulator:api("GET", "/rdb/v1/regions/fr-par/instances").instances) do
         found[instance.name] = instance.settings
       end
       return found
     end
 
     it("is healthy again within two minutes, as it was, and nothing of its source is needed", function()
-      done("apply", "--yes", stack)
+      ann:done("apply", "--yes", stack)
       local healthy, set = containers(), settings()
       assert.are.equal("ready", healthy.documentation.status)
       assert.are_not.equal("documentation:fail-2", healthy.documentation.image)
@@ -100,56 +87,56 @@ for _, name in ipairs({ "staging", "production" }) do
         assert(at, change[1])
         bad = bad:sub(1, at - 1) .. change[2] .. bad:sub(last + 1)
       end
-      assert(core.file_write(directory .. "/" .. stack, bad))
-      local failed = run("apply", "--yes", "--set", "release=fail-2", stack)
+      ann:write(stack, bad)
+      local failed = ann:run("apply", "--yes", "--set", "release=fail-2", stack)
       assert.are.equal(1, failed.status, failed.stdout)
       local broken = containers()
       assert.are.same({ "error", "documentation:fail-2", 7 },
         { broken.documentation.status, broken.documentation.image, broken.documentation.max_scale })
 
-      assert(core.file_write(directory .. "/" .. stack, (bad:gsub("local evalap = ", "local evalap = = ", 1)))) -- does not even compile
+      ann:write(stack, (bad:gsub("local evalap = ", "local evalap = = ", 1))) -- does not even compile
       local began = core.clock()
-      local back = done("rollback", "--yes", stack)
+      local back = ann:done("rollback", "--yes", stack)
       local took = (core.clock() - began) / 1000 * speed
       assert.matches("^Back to deployment %x+ of .-container%.main.-\nDone: %d+ updated", back.stdout)
       assert.are.same(healthy, containers())
       assert.are.same(set, settings())
       assert.is_true(took < LIMITS_S[name], ("took %.0f s of the emulator's time"):format(took))
 
-      assert(core.file_write(directory .. "/" .. stack, source))
-      assert.matches("Nothing to do", done("plan", "--exit-code", stack).stdout)
-      assert(core.file_write(directory .. "/" .. stack, bad))
-      local again = run("plan", "--exit-code", "--set", "release=2.0.0", stack)
+      ann:write(stack, source)
+      assert.matches("Nothing to do", ann:done("plan", "--exit-code", stack).stdout)
+      ann:write(stack, bad)
+      local again = ann:run("plan", "--exit-code", "--set", "release=2.0.0", stack)
       assert.are.equal(2, again.status, again.stderr)
       assert.matches("max_scale: %d+ %-> 7", again.stdout)
     end)
 
     it("gets a container back that the service lost", function()
       local lost = {}
-      for _, container in ipairs(emulator:api("GET", REGION .. "/containers?page_size=100").containers) do
+      for _, container in ipairs(ann.emulator:api("GET", REGION .. "/containers?page_size=100").containers) do
         if container.name == "streamlit" then lost = container end
       end
-      emulator:api("DELETE", REGION .. "/containers/" .. lost.id)
+      ann.emulator:api("DELETE", REGION .. "/containers/" .. lost.id)
       await(function() return not containers().streamlit end)
-      local history = json.decode(done("state", "history", "--json", stack).stdout).deployments
+      local history = ann:deployments(stack)
       assert.are.same({ history[3].id, "done", "failed" }, { history[1].back_to, history[1].result, history[2].result })
-      environment.SCWLUA_CONFIG_MODEL_API_KEY = nil -- Secret Manager has it
-      local back = done("rollback", "--yes", "--to", history[1].id:sub(1, 8), stack)
-      environment.SCWLUA_CONFIG_MODEL_API_KEY = "k3y-of-the-models"
+      ann.environment.SCWLUA_CONFIG_MODEL_API_KEY = nil -- Secret Manager has it
+      local back = ann:done("rollback", "--yes", "--to", history[1].id:sub(1, 8), stack)
+      ann.environment.SCWLUA_CONFIG_MODEL_API_KEY = KEY
       assert.matches("%+ evalap/streamlit/container.main: created", back.stdout)
       assert.are.equal("ready", containers().streamlit.status)
-      assert(core.file_write(directory .. "/" .. stack, source))
-      done("plan", "--exit-code", stack)
+      ann:write(stack, source)
+      ann:done("plan", "--exit-code", stack)
     end)
 
     it("gets no empty database unasked", function()
-      for _, instance in ipairs(emulator:api("GET", "/rdb/v1/regions/fr-par/instances").instances) do
-        emulator:api("DELETE", "/rdb/v1/regions/fr-par/instances/" .. instance.id)
+      for _, instance in ipairs(ann.emulator:api("GET", "/rdb/v1/regions/fr-par/instances").instances) do
+        ann.emulator:api("DELETE", "/rdb/v1/regions/fr-par/instances/" .. instance.id)
       end
       await(function() return next(settings()) == nil end)
       local before = containers()
-      local id = json.decode(done("state", "history", "--json", stack).stdout).deployments[1].id
-      local result = run("rollback", "--yes", "--to", id, stack)
+      local id = ann:deployments(stack)[1].id
+      local result = ann:run("rollback", "--yes", "--to", id, stack)
       assert.are.equal(1, result.status, result.stdout)
       local said = result.stderr:gsub("%s+", " ")
       for _, type in ipairs({ "rdb_instance", "rdb_database" }) do
@@ -180,38 +167,19 @@ return scw.stack {
 ]]
 
 describe("going back", function()
-  local directory, emulator, environment
-
+  local ann
   before_each(function()
-    directory = program.directory()
-    emulator = program.emulator()
-    environment = { SHOP_KEY = "sEcr3t-of-the-shop", OTHER = "an0ther-secret" }
-    for variable, value in pairs(emulator.environment) do environment[variable] = value end
+    ann = user.new {
+      environment = { SHOP_KEY = "sEcr3t-of-the-shop", OTHER = "an0ther-secret" },
+      secrets = { "sEcr3t-of-the-shop", "an0ther-secret", "ch4nged-secret" },
+    }
   end)
-  after_each(function()
-    emulator:stop()
-    program.remove(directory)
-  end)
-
-  local function run(...)
-    local result = program.run({ ... }, { directory = directory, environment = environment })
-    for _, secret in ipairs({ "sEcr3t", "an0ther", "ch4nged" }) do
-      assert.is_nil((result.stdout .. result.stderr):find(secret, 1, true))
-    end
-    return result
-  end
-
-  local function done(...)
-    local result = run(...)
-    assert.are.equal(0, result.status, result.stdout .. result.stderr)
-    return result
-  end
+  after_each(function() ann:leave() end)
 
   --- Applies the stack with more in its `build`, or other images.
   local function deploy(edit, ...)
-    local text = edit and edit(SHOP) or SHOP
-    assert(core.file_write(directory .. "/shop.lua", text))
-    return done("apply", "--yes", "shop.lua", ...)
+    ann:write("shop.lua", edit and edit(SHOP) or SHOP)
+    return ann:done("apply", "--yes", "shop.lua", ...)
   end
 
   local function with(line)
@@ -220,127 +188,127 @@ describe("going back", function()
 
   it("says what changed secrets it leaves, and restores the rest", function()
     deploy()
-    environment.OTHER = "ch4nged"
+    ann.environment.OTHER = "ch4nged-secret"
     deploy(function(text) return (text:gsub("web:1%.0%.0", "web:2.0.0")) end)
-    local shown = done("rollback", "--plan", "shop.lua").stdout
+    local shown = ann:done("rollback", "--plan", "shop.lua").stdout
     shown = shown:gsub("deployment %x+ of [%d%-T:Z]+, by [^.]+", "deployment ID of TIME, by WHO")
     assert.are.equal(assert(core.file_read(program.root .. "/tests/e2e/expected/rollback.txt")), shown)
-    local plan = json.decode(done("rollback", "--plan", "--json", "shop.lua").stdout)
-    local history = json.decode(done("state", "history", "--json", "shop.lua").stdout).deployments
+    local plan = ann:answer("rollback", "--plan", "--json", "shop.lua")
+    local history = ann:deployments("shop.lua")
     assert.are.same({ 1, history[2].id }, { plan.format, plan.back_to.deployment })
-    assert.are.equal(2, run("rollback", "--plan", "--exit-code", "shop.lua").status)
-    assert.are.equal(2, #json.decode(done("state", "history", "--json", "shop.lua").stdout).deployments)
+    assert.are.equal(2, ann:run("rollback", "--plan", "--exit-code", "shop.lua").status)
+    assert.are.equal(2, #ann:deployments("shop.lua"))
     local events = {}
-    for line in done("rollback", "--yes", "--json", "shop.lua").stdout:gmatch("[^\n]+") do events[#events + 1] = json.decode(line) end
+    for line in ann:done("rollback", "--yes", "--json", "shop.lua").stdout:gmatch("[^\n]+") do events[#events + 1] = json.decode(line) end
     assert.are.same({ "plan", history[2].id }, { events[1].event, events[1].plan.back_to.deployment })
     assert.are.same({ "finished", "done" }, { events[#events].event, events[#events].result })
-    assert.matches("done +~1 .-scwlua rollback to " .. history[2].id:sub(1, 8), done("state", "history", "shop.lua").stdout)
-    assert(core.file_write(directory .. "/shop.lua", SHOP)) -- the source of then, with the secret that stayed
-    done("plan", "--exit-code", "shop.lua")
+    assert.matches("done +~1 .-scwlua rollback to " .. history[2].id:sub(1, 8), ann:done("state", "history", "shop.lua").stdout)
+    ann:write("shop.lua", SHOP) -- the source of then, with the secret that stayed
+    ann:done("plan", "--exit-code", "shop.lua")
   end)
 
   it("repairs a container whose secrets nobody can be sure of, and leaves them", function()
     deploy()
-    local function container() return emulator:api("GET", REGION .. "/containers?page_size=100").containers[1] end
-    environment.OTHER = "ch4nged"
-    assert(core.file_write(directory .. "/shop.lua", (SHOP:gsub("web:1%.0%.0", "web:fail"))))
-    assert.are.equal(1, run("apply", "--yes", "shop.lua").status)
+    local function container() return ann.emulator:api("GET", REGION .. "/containers?page_size=100").containers[1] end
+    ann.environment.OTHER = "ch4nged-secret"
+    ann:write("shop.lua", (SHOP:gsub("web:1%.0%.0", "web:fail")))
+    assert.are.equal(1, ann:run("apply", "--yes", "shop.lua").status)
     local broken = container()
     assert.are.equal("error", broken.status)
-    local back = done("rollback", "--yes", "shop.lua").stdout:gsub("%s+", " ")
+    local back = ann:done("rollback", "--yes", "shop.lua").stdout:gsub("%s+", " ")
     assert.matches("secret_environment_variables.OTHER stays as it is", back)
     assert.is_nil(back:find("KEY stays", 1, true))
     local repaired = container()
     assert.are.same({ "ready", "rg.fr-par.scw.cloud/shop/web:1.0.0" }, { repaired.status, repaired.image })
     assert.are.same(broken.secret_environment_variables, repaired.secret_environment_variables)
-    assert(core.file_write(directory .. "/shop.lua", SHOP)) -- whoever knows the secret sends it: it might be another
-    assert.matches("OTHER: %(secret, changed%)", done("apply", "--yes", "shop.lua").stdout)
+    ann:write("shop.lua", SHOP) -- whoever knows the secret sends it: it might be another
+    assert.matches("OTHER: %(secret, changed%)", ann:done("apply", "--yes", "shop.lua").stdout)
     assert.are_not.equal(broken.secret_environment_variables.OTHER, container().secret_environment_variables.OTHER)
-    done("plan", "--exit-code", "shop.lua")
+    ann:done("plan", "--exit-code", "shop.lua")
   end)
 
   it("needs neither the source nor its secrets, as long as something reads them back", function()
     deploy()
-    local app = emulator:api("GET", REGION .. "/containers?page_size=100").containers[1]
-    emulator:api("DELETE", REGION .. "/containers/" .. app.id)
-    await(function() return #emulator:api("GET", REGION .. "/containers?page_size=100").containers == 0 end)
-    environment.SHOP_KEY, environment.OTHER = nil, nil
-    local id = json.decode(done("state", "history", "--json", "shop.lua").stdout).deployments[1].id
-    local result = run("rollback", "--yes", "--to", id, "shop.lua")
+    local app = ann.emulator:api("GET", REGION .. "/containers?page_size=100").containers[1]
+    ann.emulator:api("DELETE", REGION .. "/containers/" .. app.id)
+    await(function() return #ann.emulator:api("GET", REGION .. "/containers?page_size=100").containers == 0 end)
+    ann.environment.SHOP_KEY, ann.environment.OTHER = nil, nil
+    local id = ann:deployments("shop.lua")[1].id
+    local result = ann:run("rollback", "--yes", "--to", id, "shop.lua")
     assert.are.equal(1, result.status, result.stdout)
     local said = result.stderr:gsub("%s+", " ")
     assert.is_truthy(said:find("container.app: it would have to be made anew, but its secret secret_environment_variables.OTHER is not "
       .. "known any more", 1, true), said)
     assert.is_truthy(said:find("secret_environment_variables.TOKEN is not known", 1, true), said) -- a text in it might be secret
     assert.is_nil(said:find("secret_environment_variables.KEY", 1, true), said)
-    assert.are.same({}, emulator:api("GET", REGION .. "/containers?page_size=100").containers)
-    assert.matches("Nothing to do", done("rollback", "--to", id, "--exclude", "container.app", "--yes", "shop.lua").stdout)
+    assert.are.same({}, ann.emulator:api("GET", REGION .. "/containers?page_size=100").containers)
+    assert.matches("Nothing to do", ann:done("rollback", "--to", id, "--exclude", "container.app", "--yes", "shop.lua").stdout)
   end)
 
   it("reads a secret back from Secret Manager for what it makes anew", function()
     local function without(text) return (text:gsub(", TOKEN = .-scw%.secret_env \"OTHER\"", "", 1)) end
     deploy(without)
     deploy(function(text) return (without(text):gsub("    local app = .-\n    }%)\n    stack:output.-\n", "", 1)) end)
-    environment.SHOP_KEY, environment.OTHER = nil, nil
-    local back = done("rollback", "--yes", "shop.lua").stdout
+    ann.environment.SHOP_KEY, ann.environment.OTHER = nil, nil
+    local back = ann:done("rollback", "--yes", "shop.lua").stdout
     assert.matches("%+ container.app: created", back)
     assert.matches("url +https://", back)
-    local app = emulator:api("GET", REGION .. "/containers?page_size=100").containers[1]
+    local app = ann.emulator:api("GET", REGION .. "/containers?page_size=100").containers[1]
     assert.is_string(app.secret_environment_variables.KEY)
     local read = 0
-    for call, count in pairs((emulator:requests())) do
+    for call, count in pairs((ann.emulator:requests())) do
       if call:find("access", 1, true) then read = read + count end
     end
     assert.are.equal(1, read)
-    environment.SHOP_KEY, environment.OTHER = "sEcr3t-of-the-shop", "an0ther-secret"
-    assert(core.file_write(directory .. "/shop.lua", without(SHOP)))
-    done("plan", "--exit-code", "shop.lua")
+    ann.environment.SHOP_KEY, ann.environment.OTHER = "sEcr3t-of-the-shop", "an0ther-secret"
+    ann:write("shop.lua", without(SHOP))
+    ann:done("plan", "--exit-code", "shop.lua")
   end)
 
   it("loses no data unasked", function()
     deploy()
     deploy(with '    stack:bucket("data", { name = "shop-rollback-data" })')
-    local before = emulator:objects()
-    local result = run("rollback", "--yes", "shop.lua")
+    local before = ann.emulator:objects()
+    local result = ann:run("rollback", "--yes", "shop.lua")
     assert.are.equal(1, result.status)
     local said = result.stderr:gsub("%s+", " ")
     assert.is_truthy(said:find("bucket.data: it holds data, and did not exist then: it would be deleted", 1, true), said)
     assert.is_truthy(said:find("--lose-data bucket.data, or leave it as it is with --leave bucket.data", 1, true), said)
-    assert.are.same(before, emulator:objects())
-    assert.matches("Nothing to do", done("rollback", "--yes", "--leave", "bucket.data", "shop.lua").stdout)
-    done("rollback", "--yes", "--lose-data", "bucket.data", "shop.lua")
-    assert.is_nil(emulator:objects().bucket)
+    assert.are.same(before, ann.emulator:objects())
+    assert.matches("Nothing to do", ann:done("rollback", "--yes", "--leave", "bucket.data", "shop.lua").stdout)
+    ann:done("rollback", "--yes", "--lose-data", "bucket.data", "shop.lua")
+    assert.is_nil(ann.emulator:objects().bucket)
     -- and the other way round: it was deleted since
-    local id = json.decode(done("state", "history", "--json", "shop.lua").stdout).deployments[2].id
-    result = run("rollback", "--yes", "--to", id, "shop.lua")
+    local id = ann:deployments("shop.lua")[2].id
+    result = ann:run("rollback", "--yes", "--to", id, "shop.lua")
     assert.are.equal(1, result.status)
     assert.is_truthy(result.stderr:gsub("%s+", " "):find("bucket.data: it held data that does not come back", 1, true), result.stderr)
-    local made = done("rollback", "--yes", "--to", id, "--lose-data", "bucket.data", "shop.lua")
+    local made = ann:done("rollback", "--yes", "--to", id, "--lose-data", "bucket.data", "shop.lua")
     assert.matches("warning: bucket.data: it held data that does not come back", made.stdout)
-    assert.are.equal(1, emulator:objects().bucket)
+    assert.are.equal(1, ann.emulator:objects().bucket)
   end)
 
   it("makes no other value of a generated secret unasked", function()
     deploy()
     deploy(function(text) return (text:gsub("length = 40", "length = 50")) end)
-    local result = run("rollback", "--yes", "shop.lua")
+    local result = ann:run("rollback", "--yes", "shop.lua")
     assert.are.equal(1, result.status)
     assert.is_truthy(result.stderr:gsub("%s+", " "):find("secret_version.token: its generated value would be lost", 1, true), result.stderr)
     -- the text before the token may be secret: nothing knows how to put the new one in its place
-    result = run("rollback", "--yes", "--lose-data", "secret_version.token", "shop.lua")
+    result = ann:run("rollback", "--yes", "--lose-data", "secret_version.token", "shop.lua")
     assert.are.equal(0, result.status, result.stderr)
     assert.matches("secret_environment_variables.TOKEN stays as it is", result.stdout:gsub("%s+", " "))
   end)
 
   it("says what it cannot find", function()
-    assert(core.file_write(directory .. "/shop.lua", SHOP))
-    local result = run("rollback", "--yes", "shop.lua")
+    ann:write("shop.lua", SHOP)
+    local result = ann:run("rollback", "--yes", "shop.lua")
     assert.are.equal(1, result.status)
     assert.matches("INFRA_004.-no earlier deployment to go back to.-nothing was deployed yet", result.stderr)
     deploy()
-    assert.matches("has no deployment 'abcd'", run("rollback", "--to", "abcd", "shop.lua").stderr)
-    local id = json.decode(done("state", "history", "--json", "shop.lua").stdout).deployments[1].id
-    result = run("rollback", "--to", id, "--lose-data", "bucket.x", "shop.lua")
+    assert.matches("has no deployment 'abcd'", ann:run("rollback", "--to", "abcd", "shop.lua").stderr)
+    local id = ann:deployments("shop.lua")[1].id
+    result = ann:run("rollback", "--to", id, "--lose-data", "bucket.x", "shop.lua")
     assert.matches("no such resource, now or then", (result.stderr:gsub("%s+", " ")))
   end)
 end)

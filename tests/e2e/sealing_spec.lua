@@ -2,6 +2,7 @@
 local core = require "core"
 local json = require "scw.json"
 local program = require "tests.e2e.program"
+local user = require "tests.e2e.user"
 
 local KEYS = "/key-manager/v1alpha1/regions/fr-par/keys"
 
@@ -26,118 +27,99 @@ return scw.stack {
 ]]
 
 describe("a state sealed for several recipients", function()
-  local directory, emulator, environment, key
+  local ann, key
 
   setup(function()
-    directory = program.directory()
-    assert(core.key_create(directory .. "/first.key"))
-    assert(core.key_create(directory .. "/second.key"))
-    emulator = program.emulator({ "--speed", "1000", "--exchanges", directory .. "/exchanges" })
-    environment = {}
-    for name, value in pairs(emulator.environment) do environment[name] = name ~= "SCWLUA_STATE_PASSPHRASE" and value or nil end
-    key = emulator:api("POST", KEYS, { name = "states", usage = { symmetric_encryption = "aes_256_gcm" }, unprotected = true })
+    local directory = program.directory()
+    for _, name in ipairs({ "first.key", "second.key" }) do assert(core.key_create(("%s/%s"):format(directory, name))) end
+    ann = user.new { directory = directory, emulator = { "--speed", "1000", "--exchanges", ("%s/exchanges"):format(directory) } }
+    ann.environment.SCWLUA_STATE_PASSPHRASE = nil
+    key = ann.emulator:api("POST", KEYS, { name = "states", usage = { symmetric_encryption = "aes_256_gcm" }, unprotected = true })
   end)
 
-  teardown(function()
-    emulator:stop()
-    program.remove(directory)
-  end)
+  teardown(function() ann:leave() end)
 
   --- Writes the stack with these keys for its state.
   local function names(keys, stack_environment)
     local state = keys:gsub("KEY", "fr-par/" .. key.id)
-    assert(core.file_write(directory .. "/shop.lua", STACK:format(stack_environment or "staging", state)))
-  end
-
-  local function run(...) return program.run({ ... }, { directory = directory, environment = environment }) end
-
-  local function done(...)
-    local result = run(...)
-    assert.are.equal(0, result.status, result.stdout .. result.stderr)
-    return result.stdout
-  end
-
-  local function refused(...)
-    local result = run(...)
-    assert.are.equal(1, result.status, result.stdout)
-    assert.is_nil(result.stderr:find("traceback", 1, true))
-    return (result.stderr:gsub("%s+", " "))
+    ann:write("shop.lua", STACK:format(stack_environment or "staging", state))
   end
 
   --- How often the service was asked to do this with the key.
-  local function asked(verb) return emulator:requests()[("POST %s/{id}/%s"):format(KEYS:gsub("fr%-par", "{region}"), verb)] or 0 end
+  local function asked(verb) return ann.emulator:requests()[("POST %s/{id}/%s"):format(KEYS:gsub("fr%-par", "{region}"), verb)] or 0 end
 
   it("opens for each of them, and asks Key Manager once in a run, and only when nothing else opens", function()
     names 'key_file = "first.key", key_manager = "KEY"'
-    done("apply", "--yes", "shop.lua")
-    done("apply", "--yes", "--set", "size=2", "shop.lua")
+    ann:done("apply", "--yes", "shop.lua")
+    ann:done("apply", "--yes", "--set", "size=2", "shop.lua")
     assert.are.same({ 1, 0 }, { asked("generate-data-key"), asked("decrypt") })
     names 'key_file = "first.key"'
-    done("plan", "--exit-code", "--set", "size=2", "shop.lua")
+    ann:done("plan", "--exit-code", "--set", "size=2", "shop.lua")
     assert.are.equal(0, asked("decrypt"))
     names 'key_file = "missing.key", key_manager = "KEY"'
-    done("plan", "--exit-code", "--set", "size=2", "shop.lua")
+    ann:done("plan", "--exit-code", "--set", "size=2", "shop.lua")
     assert.are.equal(1, asked("decrypt"))
-    assert.are.equal(2, #json.decode(done("state", "history", "--json", "shop.lua")).deployments)
+    assert.are.equal(2, #ann:deployments("shop.lua"))
     assert.are.equal(2, asked("decrypt"))
-    done("apply", "--yes", "--set", "size=3", "shop.lua") -- and goes on for all
+    ann:done("apply", "--yes", "--set", "size=3", "shop.lua") -- and goes on for all
     assert.are.same({ 1, 3 }, { asked("generate-data-key"), asked("decrypt") })
     names 'key_file = "first.key"'
-    done("plan", "--exit-code", "--set", "size=3", "shop.lua")
+    ann:done("plan", "--exit-code", "--set", "size=3", "shop.lua")
   end)
 
   it("says what is wrong with the key, and what to do", function()
     names 'key_manager = "KEY"'
-    assert.matches("ok key manager the Key Manager key fr%-par/[%x-]+ is fit for use", (done("doctor", "shop.lua"):gsub("%s+", " ")))
-    emulator:api("POST", KEYS .. "/" .. key.id .. "/disable", {})
-    local message = refused("plan", "shop.lua")
+    local healthy = ann:done("doctor", "shop.lua").stdout:gsub("%s+", " ")
+    assert.matches("ok key manager the Key Manager key fr%-par/[%x-]+ is fit for use", healthy)
+    ann.emulator:api("POST", KEYS .. "/" .. key.id .. "/disable", {})
+    local message = ann:refused("plan", "shop.lua")
     assert.matches("cannot open the state: the Key Manager key fr%-par/" .. key.id:gsub("%-", "%%-") .. " is disabled", message)
     assert.matches("sealed for: a key file, Key Manager key fr%-par/", message)
     assert.matches("enable it again; or set SCWLUA_STATE_KEY_FILE", message)
-    local checked = run("doctor", "shop.lua")
+    local checked = ann:run("doctor", "shop.lua")
     assert.are.equal(1, checked.status)
     assert.matches("fail +key manager +the Key Manager key .-is disabled", (checked.stdout:gsub("%s+", " ")))
-    emulator:api("POST", KEYS .. "/" .. key.id .. "/enable", {})
-    done("plan", "--exit-code", "--set", "size=3", "shop.lua")
+    ann.emulator:api("POST", KEYS .. "/" .. key.id .. "/enable", {})
+    ann:done("plan", "--exit-code", "--set", "size=3", "shop.lua")
   end)
 
   it("gets other keys by a command of its own: a former one opens nothing any more, and the history stays", function()
     names 'key_file = "second.key"'
     assert.matches("it is sealed for other keys.*sealed for: a key file, Key Manager.*not sealed for: the key file second%.key",
-      refused("plan", "shop.lua"))
-    assert.matches("it is sealed for other keys", refused("state", "rekey", "shop.lua"))
+      ann:refused("plan", "shop.lua"))
+    assert.matches("it is sealed for other keys", ann:refused("state", "rekey", "shop.lua"))
     assert.matches("cannot use the key file old%.key %(%-%-old%-key%-file%)",
-      refused("state", "rekey", "--old-key-file", "old.key", "shop.lua"))
-    local told = json.decode(done("state", "rekey", "--json", "--old-key-file", "first.key", "shop.lua"))
+      ann:refused("state", "rekey", "--old-key-file", "old.key", "shop.lua"))
+    local told = ann:answer("state", "rekey", "--json", "--old-key-file", "first.key", "shop.lua")
     assert.are.same({ 5, { "the key file second.key (named by the stack)" } }, { told.resealed, told.recipients })
-    done("plan", "--exit-code", "--set", "size=3", "shop.lua")
-    local deployments = json.decode(done("state", "history", "--json", "shop.lua")).deployments
+    ann:done("plan", "--exit-code", "--set", "size=3", "shop.lua")
+    local deployments = ann:deployments("shop.lua")
     assert.are.same({ 4, "scwlua state rekey" }, { #deployments, deployments[1].command })
     for index, size in ipairs({ 3, 3, 2, 1 }) do
-      local shown = json.decode(done("state", "show", "--json", "--at", deployments[index].id, "shop.lua", "value.size"))
+      local shown = ann:answer("state", "show", "--json", "--at", deployments[index].id, "shop.lua", "value.size")
       assert.are.equal(size, shown.inputs.input)
     end
     for _, former in ipairs({ 'key_file = "first.key"', 'key_manager = "KEY"' }) do
       names(former)
-      assert.matches("it is sealed for other keys", refused("plan", "shop.lua"))
-      assert.matches("it is sealed for other keys", refused("state", "history", "shop.lua"))
+      assert.matches("it is sealed for other keys", ann:refused("plan", "shop.lua"))
+      assert.matches("it is sealed for other keys", ann:refused("state", "history", "shop.lua"))
     end
     names 'key_file = "second.key", key_manager = "KEY"'
-    local shown = run("plan", "shop.lua")
+    local shown = ann:run("plan", "shop.lua")
     assert.matches("warning: the state is not sealed for the Key Manager key .- yet: `state rekey` does it",
       ((shown.stdout .. shown.stderr):gsub("%s+", " ")))
-    assert.matches("warn keys the state is not sealed for the Key Manager key", (run("doctor", "shop.lua").stdout:gsub("%s+", " ")))
+    assert.matches("warn keys the state is not sealed for the Key Manager key", (ann:run("doctor", "shop.lua").stdout:gsub("%s+", " ")))
     names 'key_file = "first.key", key_manager = "KEY"'
-    environment.SCWLUA_STATE_OLD_KEY_FILE = directory .. "/second.key"
+    ann.environment.SCWLUA_STATE_OLD_KEY_FILE = ann.directory .. "/second.key"
     assert.matches("Sealed the state and 7 objects beside it anew, for the key file first%.key %(named by the stack%), the Key Manager key",
-      done("state", "rekey", "shop.lua"))
-    environment.SCWLUA_STATE_OLD_KEY_FILE = nil
+      ann:done("state", "rekey", "shop.lua").stdout)
+    ann.environment.SCWLUA_STATE_OLD_KEY_FILE = nil
     names 'key_manager = "KEY"'
-    done("plan", "--exit-code", "--set", "size=3", "shop.lua")
+    ann:done("plan", "--exit-code", "--set", "size=3", "shop.lua")
   end)
 
   it("leaves no key in what the emulator records", function()
-    local record = assert(core.file_read(directory .. "/exchanges"))
+    local record = assert(core.file_read(ann.directory .. "/exchanges"))
     local seen = 0
     for line in record:gmatch("[^\n]+") do
       local exchange = json.decode(line)
@@ -152,7 +134,7 @@ describe("a state sealed for several recipients", function()
 
   it("is never left unsealed in production", function()
     names("sealed = false", "production")
-    assert.matches("policy state: the state is not sealed", refused("plan", "shop.lua"))
+    assert.matches("policy state: the state is not sealed", ann:refused("plan", "shop.lua"))
   end)
 end)
 
