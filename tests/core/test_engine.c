@@ -3,6 +3,7 @@
 
 #include "check.h"
 #include "http_peer.h"
+#include "program.h"
 
 #include <lauxlib.h>
 #include <signal.h>
@@ -14,24 +15,14 @@ static int send_signal(lua_State *L) {
   return 1;
 }
 
-/* Runs a program of which `code` is the body of `run`; its exit code. */
-static int run(const char *code, struct error *err) {
-  static const char *const frame =
-      "local core = require 'core'\n"
-      "package.preload.program = function() return { run = function() %s end } end";
-  char text[2048];
-  *err = (struct error){0};
-  struct engine *engine = engine_new(err);
-  if (!CHECK(engine != NULL)) return -1;
-  lua_State *L = engine_lua(engine);
+static void prepare(lua_State *L) {
   lua_register(L, "signal", send_signal);
   lua_pushinteger(L, peer.port);
   lua_setglobal(L, "port");
-  (void)snprintf(text, sizeof text, frame, code);
-  CHECK(luaL_dostring(L, text) == LUA_OK);
-  int exit_code = engine_run(engine, "program", 0, NULL, err);
-  engine_free(engine); /* aborts when a handle is left */
-  return exit_code;
+}
+
+static int run(const char *code, struct error *err) {
+  return program_run("local core = require 'core'", code, prepare, err);
 }
 
 static void test_ends(void) {

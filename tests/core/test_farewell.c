@@ -6,6 +6,7 @@
 #include "engine.h"
 #include "file.h"
 #include "http_peer.h"
+#include "program.h"
 
 #include <fcntl.h>
 #include <lauxlib.h>
@@ -77,13 +78,7 @@ static const char prelude[] =
     "  return assert(core.farewell_file(options))\n"
     "end\n";
 
-/* Runs a program whose body of `run` is `code`; its exit code. `requests` counts what reached the peer. */
-static int run(const char *code, struct error *err, int *requests) {
-  char text[4096];
-  *err = (struct error){0};
-  struct engine *engine = engine_new(err);
-  if (!CHECK(engine != NULL)) return -1;
-  lua_State *L = engine_lua(engine);
+static void prepare(lua_State *L) {
   hunger.starved = false;
   void *data = NULL;
   hunger.allocate = lua_getallocf(L, &data);
@@ -96,13 +91,12 @@ static int run(const char *code, struct error *err, int *requests) {
   lua_setglobal(L, "port");
   lua_pushstring(L, directory);
   lua_setglobal(L, "directory");
-  (void)snprintf(text, sizeof text,
-                 "%spackage.preload.program = function() return { run = function() %s end } end", prelude,
-                 code);
-  CHECK(luaL_dostring(L, text) == LUA_OK);
+}
+
+/* `requests` counts what reached the peer. */
+static int run(const char *code, struct error *err, int *requests) {
   int before = atomic_load(&peer.requests);
-  int exit_code = engine_run(engine, "program", 0, NULL, err);
-  engine_free(engine); /* aborts when a handle is left */
+  int exit_code = program_run(prelude, code, prepare, err);
   *requests = atomic_load(&peer.requests) - before;
   return exit_code;
 }

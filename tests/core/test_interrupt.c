@@ -4,6 +4,7 @@
 #include "check.h"
 #include "engine.h"
 #include "file.h"
+#include "program.h"
 
 #include <lauxlib.h>
 #include <pthread.h>
@@ -58,23 +59,11 @@ static const char prelude[] =
     "    bytes = 'released', present = core.hex(core.digest('sha256', 'held'))}))\n"
     "end\n";
 
-static int run(const char *code) {
-  char text[4096];
-  struct error err = {0};
-  struct engine *engine = engine_new(&err);
-  if (!CHECK(engine != NULL)) return -1;
-  lua_State *L = engine_lua(engine);
+static void prepare(lua_State *L) {
   lua_register(L, "signals", start_signals);
   lua_register(L, "busy", be_busy);
   lua_pushstring(L, directory);
   lua_setglobal(L, "directory");
-  (void)snprintf(text, sizeof text,
-                 "%spackage.preload.program = function() return { run = function() %s end } end", prelude,
-                 code);
-  CHECK(luaL_dostring(L, text) == LUA_OK);
-  int exit_code = engine_run(engine, "program", 0, NULL, &err);
-  engine_free(engine);
-  return exit_code;
 }
 
 static const char *path_of(const char *name) {
@@ -96,7 +85,8 @@ static int run_apart(const char *code, char *said, size_t size) {
     (void)dup2(ends[1], STDERR_FILENO);
     (void)close(ends[0]);
     (void)close(ends[1]);
-    _exit(run(code));
+    struct error err;
+    _exit(program_run(prelude, code, prepare, &err));
   }
   (void)close(ends[1]);
   for (ssize_t got = 1; got > 0; length += got > 0 ? (size_t)got : 0)
