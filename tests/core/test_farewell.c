@@ -198,8 +198,9 @@ static void test_without_lua(void) {
   int before = atomic_load(&peer.requests);
   CHECK(run_apart("arm('echo') break_lua() core.sleep(60000)") == 1);
   CHECK(atomic_load(&peer.requests) == before + 1 && got_farewell());
-  CHECK(run_apart("arm('echo') core.spawn(core.exec, {argv = {'sh', '-c', 'for i in 1 2; do sleep 0.1; kill "
-                  "-TERM $PPID; done'}}) core.sleep(1) while true do end") == 143);
+  CHECK(
+      run_apart("arm('echo') core.spawn(core.exec, {argv = {'sh', '-c', 'for i in 1 2 3; do sleep 0.1; kill "
+                "-TERM $PPID; done'}}) core.sleep(1) while true do end") == 143);
   CHECK(atomic_load(&peer.requests) == before + 2 && got_farewell());
 }
 

@@ -131,7 +131,7 @@ describe("a deployment that ends early", function()
     local result = program.run({ directory .. "/endless_spec.lua" }, { environment = inside, wrapper = { "sh", "-c", [[
       "$0-test" "$@" & pid=$!
       until test -e "${1%/*}/slow.state.lock" || ! kill -0 $pid; do sleep 0.02; done
-      kill -INT $pid; sleep 0.2; kill -INT $pid
+      for _ in 1 2 3; do kill -INT $pid; sleep 0.2; done
       wait $pid
     ]] } })
     assert.equal(130, result.status, result.stdout .. result.stderr)
