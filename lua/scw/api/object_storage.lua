@@ -65,11 +65,20 @@ end
 
 -- requests -------------------------------------------------------------------------------------------------------
 
---- An S3 error document as the fields that errors are made of.
-local function read_error(response)
+--- An S3 error document as the fields that errors are made of; nil when it is something else.
+local function error_of(response)
   local node = response.body ~= "" and core.xml_decode(response.body) or nil
-  if not node or node.name ~= "Error" then return {} end
+  if not node or node.name ~= "Error" then return nil end
   return { type = text(node, "Code"), message = text(node, "Message"), request_id = text(node, "RequestId") }
+end
+
+--- What went wrong, as fields; nil when nothing did. A service that has to work long says 200 first, and how it went in the body.
+local function failure_of(response, call)
+  if response.status >= 300 then return error_of(response) or {} end
+  local belated = call.belated and error_of(response)
+  if not belated then return nil end
+  response.status = 500
+  return belated
 end
 
 local function exchange(self, request, call)
@@ -79,7 +88,7 @@ local function exchange(self, request, call)
   local began = core.clock()
   local response
   response, failure = core.s3(request)
-  local body = response and response.status >= 300 and read_error(response)
+  local body = response and failure_of(response, call)
   local limited = response and (response.status == 429 or body and body.type == "SlowDown")
   rate:release(self.endpoint, ticket, limited and "limited" or response and response.status < 500 and "ok" or nil)
   if client.trace then
@@ -106,6 +115,7 @@ end
 ---@field headers? table<string, string> names in lower case
 ---@field body? string
 ---@field idempotent? boolean
+---@field belated? boolean an answer of 200 may hold an error
 ---@field timeout_ms? integer
 ---@field address? string
 
@@ -136,7 +146,7 @@ function methods:request(options)
   local sub = options.query and options.query[1]
   local call = {
     method = options.method, path = path .. (sub and sub[2] == "" and "?" .. sub[1] or ""), product = PRODUCT, address = options.address,
-    secrets = { client.credentials.secret_key },
+    belated = options.belated, secrets = { client.credentials.secret_key },
   }
   local idempotent = options.idempotent
   if idempotent == nil then idempotent = not conditional end
@@ -471,6 +481,30 @@ function methods:put(bucket, key, content, options)
   local facts = facts_of(response)
   facts.size = #content
   return facts.etag, facts
+end
+
+--- Has the service copy an object within a bucket, over what is there. The error's kind is `condition` when the object has another ETag.
+--- A service that takes this for the write of an empty object gets it removed, and counts as one that answered 501.
+---@param bucket string
+---@param from string key
+---@param to string key
+---@param options? { if_match: string|nil } the ETag that the object has to have
+---@return string|nil etag of the copy
+---@return scw.ApiError|nil err
+function methods:copy(bucket, from, to, options)
+  local condition = unquote(options and options.if_match)
+  local response, err = self:request {
+    method = "PUT", bucket = bucket, key = to, belated = true, headers = {
+      ["x-amz-copy-source"] = core.uri_encode("/" .. bucket .. "/" .. from, true),
+      ["x-amz-copy-source-if-match"] = condition, ["x-amz-copy-if-match"] = condition, -- the latter is how Ceph calls it
+    },
+  }
+  if not response then return nil, err end
+  local node = core.xml_decode(response.body)
+  if node and node.name == "CopyObjectResult" then return unquote(text(node, "ETag")) or "" end
+  self:delete(bucket, to)
+  return nil, api_errors.answered({ method = "PUT", path = ("/%s/%s"):format(bucket, to), product = PRODUCT },
+    { status = 501, headers = {} }, { message = "the service does not copy" })
 end
 
 --- Has an object replaced when this process ends, unless it is withdrawn before (see core/farewell.h).

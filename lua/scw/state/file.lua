@@ -11,6 +11,8 @@ local GUARD_PAUSE_MS = 5
 ---@class scw.state.Backend
 ---@field get fun(self, key: string): string|nil, string|table|nil bytes and etag, or nil and an error (`kind` not_found)
 ---@field put fun(self, key: string, bytes: string, condition?: { if_match?: string, if_none_match?: boolean }): string|nil, table|nil
+---@field copy fun(self, from: string, to: string, etag: string): boolean|nil, table|nil makes `to` what `from` is, if that has this etag
+--- (`kind` condition otherwise); `kind` refused, denied or invalid: the service does not copy
 ---@field delete fun(self, key: string): boolean|nil, table|nil
 ---@field list fun(self, prefix: string): string[]|nil, table|nil
 ---@field prepare fun(self): boolean|nil, table|nil
@@ -91,6 +93,16 @@ local function ensure_directory(path)
   return core.directory_create(path:match("^(.*)/[^/]+$"))
 end
 
+--- Calls `act` while nobody changes objects, with the bytes of one that has this etag.
+local function with_present(self, key, etag, act)
+  local held <close>, locked = guard(self)
+  if not held then return nil, explain(self, locked) end
+  local bytes, present = self:get(key)
+  if not bytes and present.kind ~= "not_found" then return nil, present end
+  if not bytes or present ~= etag then return condition_failed(key) end
+  return act(bytes)
+end
+
 function methods:put(key, bytes, condition)
   local path = self:path(key)
   local ok, failure = ensure_directory(path)
@@ -99,17 +111,21 @@ function methods:put(key, bytes, condition)
     ok, failure = core.file_create(path, bytes)
     if not ok and failure.kind == "exists" then return condition_failed(key) end
   elseif condition and condition.if_match then
-    local held <close>, locked = guard(self)
-    if not held then return nil, explain(self, locked) end
-    local present, etag = self:get(key)
-    if not present and etag.kind ~= "not_found" then return nil, etag end
-    if not present or etag ~= condition.if_match then return condition_failed(key) end
-    ok, failure = core.file_write(path, bytes)
+    ok, failure = with_present(self, key, condition.if_match, function() return core.file_write(path, bytes) end)
   else
     ok, failure = core.file_write(path, bytes)
   end
   if not ok then return nil, explain(self, failure) end
   return self:etag_of(bytes)
+end
+
+--- A file of its own, no second name of the same one: what damages one of them leaves the other whole.
+function methods:copy(from, to, etag)
+  local path = self:path(to)
+  local ok, failure = ensure_directory(path)
+  if ok then ok, failure = with_present(self, from, etag, function(bytes) return core.file_write(path, bytes) end) end
+  if not ok then return nil, explain(self, failure) end
+  return true
 end
 
 function methods:farewell(key, bytes, etag, leftover)

@@ -171,13 +171,15 @@ function methods:get(key)
   end
 end
 
+local function condition_failed(self, key)
+  return nil, { kind = "condition", message = self:describe(key) .. " was changed by somebody else" }
+end
+
 --- The condition as one side has to hear it.
 local function condition_for(self, one, key, condition)
   if not condition or not condition.if_match then return condition end
   local known = self.known[key]
-  if not known or known.tag ~= condition.if_match then
-    return nil, { kind = "condition", message = self:describe(key) .. " was changed by somebody else" }
-  end
+  if not known or known.tag ~= condition.if_match then return condition_failed(self, key) end
   if known[one] then return { if_match = known[one] } end
   local bytes, etag = one:get(key)
   if bytes then return { if_match = etag } end
@@ -200,6 +202,19 @@ function methods:put(key, bytes, condition)
     local back, err = go_on(self)
     if not back then return nil, err end
   end
+end
+
+--- Each side copies its own. One that goes out meanwhile lacks the copy until the two are made equal.
+function methods:copy(from, to, etag)
+  local known = self.known[from]
+  if not known or known.tag ~= etag then return condition_failed(self, from) end
+  local done, failure = at_once(self:present(), function(one)
+    if not known[one] then return condition_failed(self, from) end
+    return one:copy(from, to, known[one])
+  end)
+  if failure then return nil, failure end
+  if next(done) then return true end
+  return nil, self:silence()
 end
 
 function methods:delete(key)

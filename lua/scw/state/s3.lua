@@ -72,6 +72,20 @@ function methods:put(key, bytes, condition)
   return nil, last
 end
 
+--- Twice is fine: what the etag names does not change, so neither does the copy.
+function methods:copy(from, to, etag)
+  local made, err = self.storage:copy(self.bucket, from, to, { if_match = etag })
+  if made == etag then return true end
+  if made then -- of something else, or the service makes an ETag of each write
+    made, err = self.storage:head(self.bucket, from)
+    if made and made.etag == etag then return true end
+    if made then return condition_failed(self, from) end
+  end
+  if err.kind == "condition" or err.kind == "not_found" and err.type ~= "NoSuchBucket" then return condition_failed(self, from) end
+  if err.status == 501 then err.kind = "refused" end -- it will not do so later either
+  return nil, err
+end
+
 function methods:delete(key) return self.storage:delete(self.bucket, key) end
 
 --- What services make of the bytes of an object that is written as a whole. One that does it in another way is not served by a guess.

@@ -117,6 +117,7 @@ end
 
 function methods:get(key) return ask(self, "get", key) end
 function methods:put(key, bytes, condition) return ask(self, "put", key, bytes, condition) end
+function methods:copy(from, to, etag) return ask(self, "copy", from, to, etag) end
 function methods:delete(key) return ask(self, "delete", key) end
 function methods:list(prefix) return ask(self, "list", prefix) end
 function methods:prepare(name) return ask(self, "prepare", name) end

@@ -55,6 +55,23 @@ describe("state files", function()
     assert(backend:put("a", "3", { if_match = second }))
   end)
 
+  it("are copied while they are what was read, each a file of its own", function()
+    local etag = assert(backend:put("a.state", "one"))
+    assert.is_true(backend:copy("a.state", "a.state.history/1", etag))
+    assert.equal("one", backend:get("a.state.history/1"))
+    assert.equal(384, core.file_stat(root .. "/a.state.history/1").mode)
+    local inside = assert(io.open(root .. "/a.state", "r+")) -- as an editor does, or a disk that goes bad
+    inside:write("X")
+    inside:close()
+    assert.equal("Xne", backend:get("a.state"))
+    assert.equal("one", backend:get("a.state.history/1"))
+    assert.equal("condition", select(2, backend:copy("a.state", "a.state.history/1", etag)).kind)
+    assert.equal("condition", select(2, backend:copy("b.state", "a.state.history/1", etag)).kind)
+    assert.equal("one", backend:get("a.state.history/1"))
+    assert.is_true(backend:copy("a.state", "a.state.history/1", backend:etag_of("Xne")))
+    assert.equal("Xne", backend:get("a.state.history/1"))
+  end)
+
   it("let one of many writers win", function()
     local etag = assert(backend:put("a", "0"))
     local wins, tasks = 0, {}

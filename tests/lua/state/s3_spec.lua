@@ -52,6 +52,22 @@ describe("state objects in a bucket", function()
     assert.same({ "a/2" }, made:list("a/"))
   end)
 
+  it("are copied while they are what was read, over what is there", function()
+    local made = backend()
+    assert(made:prepare("x"))
+    local etag = assert(made:put("from & here", "one"))
+    assert.is_true(made:copy("from & here", "to/é", etag))
+    assert.is_true(made:copy("from & here", "to/é", etag))
+    assert.equal("one", made:get("to/é"))
+    local second = assert(made:put("from & here", "two"))
+    assert.equal("condition", select(2, made:copy("from & here", "to/é", etag)).kind)
+    assert.equal("one", made:get("to/é"))
+    assert.is_true(made:copy("from & here", "to/é", second))
+    assert.equal("two", made:get("to/é"))
+    assert.equal("condition", select(2, made:copy("gone", "to/é", etag)).kind)
+    assert.equal("not_found", select(2, backend("no-such-bucket"):copy("gone", "to", etag)).kind)
+  end)
+
   it("let one of many writers win", function()
     local made = backend()
     assert(made:prepare("x"))
@@ -209,6 +225,33 @@ describe("state objects in a bucket", function()
         assert.is_nil(next(kept)) -- nothing is left of the trial
       end)
     end
+
+    it("are not copied, without being tried for long or taken for an outage", function()
+      for status, kind in pairs({ [501] = "refused", [403] = "denied", [405] = "refused", [400] = "invalid" }) do
+        local asked = 0
+        local made = serve(function()
+          asked = asked + 1
+          return status, "No"
+        end)
+        local ok, err = made:copy("a", "b", "etag")
+        assert.is_nil(ok)
+        assert.same({ kind, 1 }, { err.kind, asked })
+        server:close()
+      end
+    end)
+
+    it("are looked at again when the condition of a copy may have been ignored", function()
+      local looks = 0
+      local made = serve(function(request)
+        if request.method == "HEAD" then looks = looks + 1 end
+      end)
+      made.storage.copy = function() return "another" end
+      local etag = assert(made:put("a", "bytes"))
+      assert.is_true(made:copy("a", "b", etag)) -- a service that makes an ETag of each write
+      assert(made:put("a", "others"))
+      assert.equal("condition", select(2, made:copy("a", "b", etag)).kind)
+      assert.equal(2, looks)
+    end)
 
     it("are not listed in part", function()
       local made = serve(function() end)
