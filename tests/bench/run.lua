@@ -111,7 +111,7 @@ local function with_api(directory)
   emulator:stop()
 end
 
---- Bytes sent for the state by one apply, counted where they arrive: snapshots, log, history, lock.
+--- Bytes sent for the state by one apply, counted where they arrive: snapshots, log, history, lock. What the service copies is not sent.
 local function written_to_bucket(directory, name, body)
   local handle <close> = assert(require("scw.emulator").start { host = "127.0.0.1", port = 0, s3_port = 0, speed = "instant" })
   local bytes, handled, s3 = 0, handle.emulator.s3.handle, handle.emulator.s3
@@ -130,7 +130,7 @@ local function written_to_bucket(directory, name, body)
   return ms, mb, bytes, bucket.objects.state[1].size
 end
 
---- The same for a state in files: what is put into them is counted on its way.
+--- The same for a state in files: what is put into them is counted on its way, the copy for the history apart.
 local function written_to_files(directory, name, body, environment)
   local path = stack_file(directory, name, body)
   local stack = assert(require("scw.dsl").load(path, { environment = environment }))
@@ -140,18 +140,24 @@ local function written_to_files(directory, name, body, environment)
     bytes = bytes + #content
     return put(self, key, content, condition)
   end
+  local copied, copy = 0, backend.copy
+  function backend.copy(self, from, ...)
+    copied = copied + core.file_stat(self:path(from)).size
+    return copy(self, from, ...)
+  end
   local session = require("scw.engine.session").open {
     stack = stack, environment = environment, backend = backend, name = name .. ".state",
   }
   local began = core.clock()
   assert(session:apply(assert(session:plan())))
-  return core.clock() - began, 0, bytes, core.file_stat(("%s/%s.state"):format(directory, name)).size
+  return core.clock() - began, 0, bytes, core.file_stat(("%s/%s.state"):format(directory, name)).size, copied
 end
 
 local function written(directory, environment)
-  local function show(what, ms, mb, bytes, size)
+  local function show(what, ms, mb, bytes, size, copied)
     report("bytes written, " .. what, ms, mb, "< 3 x the state",
-      ("%.2f MB for a state of %.2f MB: %.2f"):format(bytes / 1e6, size / 1e6, bytes / size))
+      ("%.2f MB for a state of %.2f MB: %.2f%s"):format(bytes / 1e6, size / 1e6, bytes / size,
+        copied and (", and a copy: %.2f"):format(copied / size) or ""))
   end
   for _, count in ipairs { 1000, 10000 } do
     show(("%d values, files"):format(count), written_to_files(directory, "files-" .. count, stacks.flat(count), environment))

@@ -126,6 +126,20 @@ for _, kind in ipairs { "memory", "files", "emulator", "rgw" } do
       assert(backend:put(name, "three", { if_none_match = true }))
     end)
 
+    example("copies what was read only, over what is there", function(backend, name)
+      local bytes, to = ("x"):rep(3000000) .. name, name .. ".history/1 & +é"
+      local etag = assert(backend:put(name, bytes))
+      for _ = 1, 2 do assert.is_true(backend:copy(name, to, etag)) end
+      assert.is_true(backend:get(to) == bytes)
+      local second = assert(backend:put(name, "two", { if_match = etag }))
+      assert.equal("condition", select(2, backend:copy(name, to, etag)).kind)
+      assert.equal("condition", select(2, backend:copy(name .. ".none", to, etag)).kind)
+      assert.is_true(backend:get(to) == bytes)
+      assert.is_true(backend:copy(name, to, second))
+      assert.equal("two", place.open():get(to))
+      assert.equal("two", backend:get(name))
+    end)
+
     example("lets one of many writers win", function(backend, name)
       local etag
       for round = 1, 4 do
@@ -285,8 +299,8 @@ for _, kind in ipairs { "memory", "files", "emulator", "rgw" } do
         }
         made:write(entry.set("r" .. index))
         made:write({ op = "deployment", deployment = record })
-        made.on_replace = function() assert(history.preserve(made)) end
         assert(made:fold())
+        assert(history.copy(made, record))
         assert(history.keep(made, record))
         assert(history.prune(made, 2))
       end
@@ -295,7 +309,10 @@ for _, kind in ipairs { "memory", "files", "emulator", "rgw" } do
       local document = assert(history.document(open(name), assert(history.find(open(name), records[2].id))))
       assert.is_nil(document.resources.r4)
       assert.is_truthy(document.resources.r3)
-      assert.equal(3, #backend:list(name .. ".history/")) -- what the latest one left is the state itself
+      assert.equal(4, #backend:list(name .. ".history/"))
+      assert(backend:put(name, "damaged"))
+      local reader = store.new { backend = place.open(), codec = codec.new { stack = "shop" }, name = name, stack = "shop" }
+      assert.is_truthy(assert(history.document(reader, assert(history.find(reader, records[1].id)))).resources.r4)
     end)
   end)
 end

@@ -115,7 +115,8 @@ local function watch(service)
     local status, headers, answer = handle(self, request)
     local path = request.path
     if request.method == "PUT" and status == 200 and starts(path, SNAPSHOT) and not path:find("probe", 1, true) then
-      local body = json.decode(request.body)
+      local copy = request.headers["x-amz-copy-source"] -- of the state
+      local body = copy and {} or json.decode(request.body)
       world.journal[#world.journal + 1] = { path = path, body = body, at = core.now() }
       happen(path, body)
     end

@@ -163,6 +163,11 @@ function World:untidy()
   for address, record in next, document.resources do
     if record.status ~= "ready" or record.deposed then return ("%s is %s"):format(address, record.status) end
   end
+  for index, deployment in ipairs(document.deployments) do -- what the latest one left out, the next one makes up for
+    local stem = ("%s.history/%010d-%s"):format(name, deployment.serial, deployment.id)
+    local whole = objects[stem .. ".record"] and objects[stem .. ".snapshot"]
+    if index < #document.deployments and not whole then return "missing in the history: " .. stem end
+  end
   return nil
 end
 

@@ -91,7 +91,7 @@ describe("a state sealed for several recipients", function()
     assert.matches("cannot use the key file old%.key %(%-%-old%-key%-file%)",
       ann:refused("state", "rekey", "--old-key-file", "old.key", "shop.lua"))
     local told = ann:answer("state", "rekey", "--json", "--old-key-file", "first.key", "shop.lua")
-    assert.are.same({ 5, { "the key file second.key (named by the stack)" } }, { told.resealed, told.recipients })
+    assert.are.same({ 6, { "the key file second.key (named by the stack)" } }, { told.resealed, told.recipients })
     ann:done("plan", "--exit-code", "--set", "size=3", "shop.lua")
     local deployments = ann:deployments("shop.lua")
     assert.are.same({ 4, "scwlua state rekey" }, { #deployments, deployments[1].command })
@@ -111,7 +111,7 @@ describe("a state sealed for several recipients", function()
     assert.matches("warn keys the state is not sealed for the Key Manager key", (ann:run("doctor", "shop.lua").stdout:gsub("%s+", " ")))
     names 'key_file = "first.key", key_manager = "KEY"'
     ann.environment.SCWLUA_STATE_OLD_KEY_FILE = ann.directory .. "/second.key"
-    assert.matches("Sealed the state and 7 objects beside it anew, for the key file first%.key %(named by the stack%), the Key Manager key",
+    assert.matches("Sealed the state and 8 objects beside it anew, for the key file first%.key %(named by the stack%), the Key Manager key",
       ann:done("state", "rekey", "shop.lua").stdout)
     ann.environment.SCWLUA_STATE_OLD_KEY_FILE = nil
     names 'key_manager = "KEY"'

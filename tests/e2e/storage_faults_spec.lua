@@ -154,6 +154,81 @@ describe("a fault of the place where the state is", function()
     assert_finished()
   end)
 
+  --- Runs the program, which has to succeed.
+  local function done(...)
+    local result = program.run({ ... }, { environment = world.environment, directory = directory })
+    assert.equal(0, result.status, result.stdout .. result.stderr)
+    return result
+  end
+
+  --- Two deployments; the state is damaged, and what the second one left comes back.
+  ---@param state string
+  ---@param damage fun(whole: string)
+  ---@param read fun(): string
+  local function assert_restorable(state, read, damage)
+    write_stack(state)
+    done("apply", "--yes", "shop.lua")
+    write_stack(state, 2)
+    done("apply", "--yes", "shop.lua")
+    local latest = json.decode(done("state", "history", "--json", "shop.lua").stdout).deployments[1]
+    local left = done("state", "pull", "shop.lua").stdout
+    local whole = read()
+    for number, bytes in ipairs { whole:sub(1, #whole // 2), whole:sub(1, 99) .. string.char(whole:byte(100) ~ 1) .. whole:sub(101), "" } do
+      damage(bytes)
+      assert_clear(world:run { "plan" }, "INFRA_011")
+      assert.equal(number + 1, #json.decode(done("state", "history", "--json", "shop.lua").stdout).deployments)
+      local out = ("latest-%d.json"):format(number)
+      done("state", "pull", "--at", latest.id, "--out", out, "shop.lua")
+      assert.same(json.decode(left).resources, json.decode((core.file_read(directory .. "/" .. out))).resources)
+      done("state", "push", "--force", "shop.lua", out)
+      done("plan", "--exit-code", "shop.lua")
+    end
+  end
+
+  it("that damages the state loses nothing in a bucket: what the latest deployment left comes back", function()
+    assert_restorable(('scw.s3 { bucket = "shop-state", key = %q }'):format(KEY), function() return world:state_objects()[KEY] end,
+      function(bytes) put(KEY, bytes) end)
+  end)
+
+  it("that damages the state loses nothing in files: what the latest deployment left comes back", function()
+    local path = directory .. "/shop.state"
+    assert_restorable(("scw.file { path = %q }"):format(path), function() return assert(core.file_read(path)) end, function(bytes)
+      local inside = assert(io.open(path, "w")) -- the same file, not another one in its place
+      inside:write(bytes)
+      inside:close()
+    end)
+  end)
+
+  it("that does not copy costs the history nothing but time, and is told once", function()
+    local s3 = world.service.s3
+    local handle = s3.handle
+    function s3.handle(self, request)
+      if not request.headers["x-amz-copy-source"] then return handle(self, request) end
+      return 501, { ["content-type"] = "application/xml" }, "<Error><Code>NotImplemented</Code></Error>"
+    end
+    local function history_of(ending)
+      local kept = {}
+      for key, bytes in pairs(world:state_objects()) do
+        if key:find(".history/", 1, true) and key:sub(-#ending) == ending then kept[#kept + 1] = bytes end
+      end
+      return kept
+    end
+    local state
+    for words = 1, 3 do
+      write_stack(('scw.s3 { bucket = "shop-state", key = %q }'):format(KEY), words)
+      local result = apply()
+      assert.equal(0, result.status, result.stdout .. result.stderr)
+      local said = (result.stdout .. result.stderr):gsub("%s+", " ")
+      assert.equal(1, select(2, said:gsub("missing in the history", "")), said)
+      assert.matches("this deployment left is missing in the history until the next one begins", said)
+      assert.same({ words, words - 1 }, { #history_of(".record"), #history_of(".snapshot") })
+      local kept = {}
+      for _, bytes in ipairs(history_of(".snapshot")) do kept[bytes] = true end
+      assert.is_true(not state or kept[state])
+      state = world:state_objects()[KEY]
+    end
+  end)
+
   it("that holds what a newer program wrote is left to that one", function()
     write_stack(('scw.s3 { bucket = "shop-state", key = %q, sealed = false }'):format(KEY))
     local objects, segment = unfinished()

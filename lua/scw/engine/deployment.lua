@@ -91,14 +91,18 @@ end
 --- The history is not worth failing for: what was done is saved.
 local function keep(self)
   if self.kept > 0 then
-    local ok, err = history.keep(self.store, self.record)
+    local ok, err = history.copy(self.store, self.record)
+    if not ok then
+      self.on_message(("the state that this deployment left is missing in the history until the next one begins: %s"):format(err.message))
+    end
+    ok, err = history.keep(self.store, self.record)
     if not ok then self.on_message(("this deployment is missing in the history: %s"):format(err.message)) end
   end
   local ok, err = history.prune(self.store, self.kept)
   if not ok then self.on_message(err.message) end
 end
 
---- Ends the deployment: its record goes into the state and the history, the log into a snapshot, the state before into the history.
+--- Ends the deployment: its record goes into the state and the history, the log into a snapshot, a copy of that into the history.
 ---@param outcome scw.DeploymentOutcome
 ---@return scw.state.Deployment|nil record, scw.Error|nil
 function methods:finish(outcome)

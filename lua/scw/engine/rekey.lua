@@ -43,6 +43,7 @@ end
 local function carry_out(begun)
   local store = begun.store
   local ring = store.codec.key
+  store:make_way() -- what the history lacks is copied under the former seal: before that is changed
   local ok, err = ring:renew()
   if not ok then return nil, err end
   local count, record, left

@@ -55,7 +55,8 @@ end
 ---@field wait? number seconds to wait for others
 ---@field on_message fun(line: string)
 
---- What the latest deployment left goes into the history before anything replaces it, also what fences a former holder off.
+--- What the latest deployment could not put into the history goes there before anything replaces its state, also what fences a former
+--- holder off.
 local function preserve_history(self, kept)
   if kept == 0 then return end
   self.store.on_replace = function()

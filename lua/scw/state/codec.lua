@@ -30,7 +30,8 @@ end
 ---@field number? integer of a segment; the serial of a deployment
 ---@field lineage? string of a segment
 ---@field deployment? string id, of what belongs to the history
----@field beside? boolean of a snapshot: a version that lost a race, not the state
+---@field beside? boolean of a snapshot: a version that lost a race or what the history keeps, not the state
+---@field former? scw.state.Identity what it is when an earlier version wrote it
 
 ---@param self scw.state.Codec
 ---@param identity scw.state.Identity
@@ -44,6 +45,7 @@ end
 ---@param identity scw.state.Identity
 ---@return string
 local function named(identity)
+  if identity.former then return named(identity.former) end
   if identity.kind == "segment" then return ("log segment %d of the state"):format(identity.number) end
   if identity.kind == "history" then return "the state after deployment " .. identity.deployment end
   if identity.kind == "plan" then return "the saved plan" end
@@ -98,11 +100,8 @@ local function take_seal(self, opened, identity)
   if is_state or (identity.kind == "segment" and not self.key.current) then self.key:adopt(opened) end
 end
 
----@param bytes string
----@param identity scw.state.Identity
----@return table|nil document, scw.Error|nil
----@return scw.state.Opened|nil opened of what was sealed
-function methods:decode(bytes, identity)
+---@param self scw.state.Codec
+local function decode(self, bytes, identity)
   if bytes == "" then return unreadable(named(identity) .. " is empty") end
   local text, err, opened = open(self, bytes, identity)
   if not text then return nil, err end
@@ -121,6 +120,18 @@ function methods:decode(bytes, identity)
   end
   document.kind, document.nonce = nil, nil
   return document, nil, opened
+end
+
+---@param bytes string
+---@param identity scw.state.Identity
+---@return table|nil document, scw.Error|nil
+---@return scw.state.Opened|nil opened of what was sealed
+function methods:decode(bytes, identity)
+  local document, err, opened = decode(self, bytes, identity)
+  if document or not identity.former or err.kind ~= "invalid" then return document, err, opened end
+  local older, _, its = decode(self, bytes, identity.former)
+  if older then return older, nil, its end
+  return nil, err
 end
 
 --- The same object under the seal that is in use now.

@@ -1,8 +1,8 @@
 --- What every deployment leaves beside the state: the snapshot it ended with and a record of it, sealed like the state.
 ---
---- Two objects a deployment, `NAME.history/SERIAL-ID.record` and `.snapshot`, written once, never changed. The record is written when the
---- deployment ends; what it left is the state itself then, and becomes a snapshot of its own before the next one replaces that: nothing is
---- written twice. The record goes first. Keys sort by serial, so that old ones are found without reading any.
+--- Two objects a deployment, `NAME.history/SERIAL-ID.record` and `.snapshot`, written once, never changed. When the deployment ends, the
+--- place of the state copies it there, then the record is written. What a run left out that died in between, or could not copy, the next
+--- one makes up for before it replaces the state. Keys sort by serial, so that old ones are found without reading any.
 local core = require "core"
 local errors = require "scw.errors"
 local form = require "scw.state.form"
@@ -16,6 +16,8 @@ history.KEPT = 50
 
 local READERS = 16
 local SHORTEST = 4
+--- Errors of a service that answers, and does not copy.
+local NO_COPY = { refused = true, denied = true, invalid = true }
 
 ---@class scw.state.Place where a deployment is found
 ---@field id string
@@ -46,6 +48,9 @@ local function directory_of(name) return name .. ".history/" end
 local function key_of(name, serial, id) return ("%s%010d-%s"):format(directory_of(name), serial, id) end
 
 local function identity(kind, place) return { kind = kind, number = place.serial, deployment = place.id } end
+
+--- A copy is what it is a copy of: whose it is stands inside. Former versions sealed it anew, as a part of the history.
+local function identity_of_copy(place) return { kind = "snapshot", beside = true, former = identity("history", place) } end
 
 --- Where deployments are found, the latest first. Reads none of them.
 ---@param store scw.state.Store
@@ -86,29 +91,28 @@ function history.places(store)
 end
 
 ---@param store scw.state.Store
----@param place scw.state.Place
----@param kind "history"|"deployment"
----@param ending string
+---@param key string
+---@param known scw.state.Identity
 ---@return table|false|nil document false: it is gone meanwhile
 ---@return scw.Error|nil
-local function read(store, place, kind, ending)
-  local bytes, failure = store.backend:get(place.key .. ending)
+local function read(store, key, known)
+  local bytes, failure = store.backend:get(key)
   if not bytes then
     if failure.kind == "not_found" then return false end
     return nil, errors.wrap(failure, "cannot read the history of the state")
   end
-  local document, err = store.codec:decode(bytes, identity(kind, place))
+  local document, err = store.codec:decode(bytes, known)
   if not document then
     err.details = err.details or {}
-    table.insert(err.details, "object: " .. store.backend:describe(place.key .. ending))
+    table.insert(err.details, "object: " .. store.backend:describe(key))
   end
   return document, err
 end
 
-local function damaged(place)
+local function damaged(store, place, ending)
   return nil, errors.new({
-    code = "INFRA_011", kind = "invalid", message = ("the history of deployment %s is damaged"):format(place.id),
-    hint = "the state itself does not depend on it",
+    code = "INFRA_011", kind = "invalid", message = ("the history of deployment %s holds something else"):format(place.id),
+    details = { "object: " .. store.backend:describe(place.key .. ending) }, hint = "the state itself does not depend on it",
   })
 end
 
@@ -118,8 +122,10 @@ end
 ---@return scw.state.Deployment|false|nil record false: it is gone meanwhile
 ---@return scw.Error|nil
 function history.record(store, place)
-  local record, failure = read(store, place, "deployment", ".record")
-  if record and (form.deployment(record) or record.id ~= place.id or record.serial ~= place.serial) then return damaged(place) end
+  local record, failure = read(store, place.key .. ".record", identity("deployment", place))
+  if record and (form.deployment(record) or record.id ~= place.id or record.serial ~= place.serial) then
+    return damaged(store, place, ".record")
+  end
   return record, failure
 end
 
@@ -197,8 +203,8 @@ end
 ---@param place scw.state.Place
 ---@return scw.state.Document|nil, scw.Error|nil
 function history.document(store, place)
-  for _ = 1, 2 do -- it moves into the history when the next deployment ends, perhaps between the two looks
-    local packed, err = read(store, place, "history", ".snapshot")
+  for _ = 1, 2 do -- one that was not copied is copied when the next deployment begins, perhaps between the two looks
+    local packed, err = read(store, place.key .. ".snapshot", identity_of_copy(place))
     if packed == nil then return nil, err end
     local document
     if packed then
@@ -208,40 +214,75 @@ function history.document(store, place)
     end
     if document == nil then return nil, err end
     if document and is_of(document, store, place) then return document end
-    if packed then return damaged(place) end
+    if packed then return damaged(store, place, ".snapshot") end
   end
   return not_kept(place)
 end
 
-local function write(store, place, ending, kind, document)
-  local bytes, err = store.codec:encode(document, identity(kind, place))
-  if not bytes then return nil, err end
-  local etag, failure = store.backend:put(place.key .. ending, bytes, { if_none_match = true })
-  if not etag and failure.kind ~= "condition" then return nil, errors.wrap(failure, "cannot keep the history of the state") end
+local function not_written(failure) return nil, errors.wrap(failure, "cannot keep the history of the state") end
+
+local function put(store, key, bytes)
+  local etag, failure = store.backend:put(key, bytes, { if_none_match = true })
+  if not etag and failure.kind ~= "condition" then return not_written(failure) end
   return true -- once written, it is never changed
+end
+
+local function write(store, key, known, document)
+  local bytes, err = store.codec:encode(document, known)
+  if not bytes then return nil, err end
+  return put(store, key, bytes)
 end
 
 local function place_of(store, record)
   return { id = record.id, serial = record.serial, key = key_of(store.name, record.serial, record.id) }
 end
 
---- Keeps the record of this deployment; the state that it left is the present one.
+local function copy_state(store, place) return store.backend:copy(store.name, place.key .. ".snapshot", store.etag) end
+
+--- Keeps the state that this deployment left: the place where it lies copies it.
+---@param store scw.state.Store just folded
+---@param record scw.state.Deployment
+---@return boolean|nil, scw.Error|nil
+function history.copy(store, record)
+  local ok, failure = copy_state(store, place_of(store, record))
+  if not ok then return nil, errors.wrap(failure, "cannot copy the state") end
+  return true
+end
+
+--- Keeps the record of this deployment.
 ---@param store scw.state.Store just folded
 ---@param record scw.state.Deployment
 ---@return boolean|nil, scw.Error|nil
 function history.keep(store, record)
-  return write(store, place_of(store, record), ".record", "deployment", record)
+  local place = place_of(store, record)
+  return write(store, place.key .. ".record", identity("deployment", place), record)
 end
 
---- Keeps the state that the latest deployment left, which is about to be replaced.
----@param store scw.state.Store
+--- Puts the state into the history as a copy would.
+local function put_state(store, place)
+  local bytes, etag = store.backend:get(store.name)
+  if not bytes then return not_written(etag) end
+  if etag ~= store.etag then return nil, errors.new({ code = "INFRA_011", kind = "condition", message = "the state was changed" }) end
+  return put(store, place.key .. ".snapshot", bytes)
+end
+
+--- Keeps what the latest deployment left, where it could not: its state is about to be replaced. What is not copied is read and written.
+---@param store scw.state.Store as it was read
 ---@return boolean|nil, scw.Error|nil
 function history.preserve(store)
-  local document, err = present(store)
-  if document == nil then return nil, err end
-  local last = document and document.deployments[#document.deployments]
-  if not last or last.serial ~= document.serial then return true end -- what a run left that died
-  return write(store, place_of(store, last), ".snapshot", "history", model.pack(document))
+  local last = store.left_by
+  if not last then return true end
+  local place, there = place_of(store, last), {}
+  local keys, failure = store.backend:list(place.key)
+  if not keys then return not_written(failure) end
+  for _, key in ipairs(keys) do there[key] = true end
+  if not there[place.key .. ".snapshot"] then
+    local ok, err = copy_state(store, place)
+    if not ok and NO_COPY[err.kind] then ok, err = put_state(store, place) end
+    if not ok then return not_written(err) end
+  end
+  if there[place.key .. ".record"] or form.deployment(last) then return true end -- older states say less about their deployments
+  return history.keep(store, last)
 end
 
 --- Puts every object under the seal that is in use now: the same content, where it was.
@@ -252,20 +293,24 @@ function history.reseal(store)
   if not places then return nil, err end
   local objects = {}
   for _, place in ipairs(places) do
-    objects[#objects + 1] = { key = place.key .. ".snapshot", identity = identity("history", place) }
+    objects[#objects + 1] = { key = place.key .. ".snapshot", identity = identity_of_copy(place) }
     objects[#objects + 1] = { key = place.key .. ".record", identity = identity("deployment", place) }
   end
   return store:reseal(objects)
 end
 
---- Keeps another version of the state, which is given up, as what its latest deployment left.
+--- Keeps another version of the state, which is given up, as what its latest deployment left; unless the place where it lies did.
 ---@param store scw.state.Store
 ---@param document scw.state.Document
+---@param from scw.state.Backend where it lies, whose history is taken over
 ---@return boolean|nil, scw.Error|nil
-function history.adopt(store, document)
-  local last = document.deployments[#document.deployments]
-  if not last or last.serial ~= document.serial then return true end
-  return write(store, place_of(store, last), ".snapshot", "history", model.pack(document))
+function history.adopt(store, document, from)
+  local last = model.left_by(document)
+  if not last then return true end
+  local place = place_of(store, last)
+  local key = place.key .. ".snapshot"
+  if #(from:list(key) or {}) > 0 then return true end
+  return write(store, key, identity_of_copy(place), model.pack(document))
 end
 
 --- Removes all but the latest.

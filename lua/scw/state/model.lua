@@ -244,6 +244,14 @@ end
 --- A new holder took over. Nothing changes; the number of this segment is taken, so that the holder before it cannot write it.
 function operations.fence() return true end
 
+--- The deployment that left a document as it is; nil when none ended with it: a run that died wrote it.
+---@param document scw.state.Document
+---@return table|nil
+function model.left_by(document)
+  local last = document.deployments[#document.deployments]
+  return last and last.serial == document.serial and last or nil
+end
+
 --- Applies one entry of the log; the document is changed, the records in it are replaced, never changed.
 ---@param document scw.state.Document
 ---@param entry table `{op=, …}`

@@ -159,7 +159,9 @@ function replica.load(self, view_of)
   for _, one in ipairs(mirror.sides) do
     if not views[one] or (lagging and lagging.backend == one) then one.behind = true else etags[one] = views[one].etag end
   end
-  for _, name in ipairs({ "document", "fresh", "last", "snapshot_bytes", "ignored", "segments" }) do self[name] = leading[name] end
+  for _, name in ipairs({ "document", "fresh", "last", "snapshot_bytes", "ignored", "segments", "left_by" }) do
+    self[name] = leading[name]
+  end
   self.etag = leading.etag and mirror:know(self.name, etags)
   if leading.opened then self.codec.key:adopt(leading.opened) end -- the two may have different seals
   remark(self)
@@ -263,7 +265,7 @@ function replica.equalise(self)
   if apart then
     local key, failure = keep_beside(self, lagging)
     if not key then return nil, errors.wrap(failure, "cannot keep the version that is given up") end
-    local kept, err = require("scw.state.history").adopt(self, lagging.document)
+    local kept, err = require("scw.state.history").adopt(self, lagging.document, to)
     if not kept then return nil, err end
     said = ("%s The version that was given up is kept at %s, and on the other side."):format(said, from:describe(key))
   end

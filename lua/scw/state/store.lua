@@ -35,7 +35,8 @@ local UNREADABLE = "unreadable"
 ---@field lineage? string once it is known: a state of another one is never taken for this one
 ---@field opened? scw.state.Opened the envelope of its snapshot
 ---@field unreadable? string|boolean what stands where the snapshot should be, or true for nothing: only `replace` may write
----@field on_replace? fun() called once, before the snapshot that was read is replaced
+---@field left_by? scw.state.Deployment the one that left the snapshot as it is
+---@field on_replace? fun() called before a snapshot is replaced that a deployment left
 ---@field segments integer how many there were when it was read: a run is under way, or died
 local methods = {}
 local metatable = { __index = methods }
@@ -165,12 +166,13 @@ local function read_once(self)
   local known
   known, err = check_lineage(self, document)
   if not known then return nil, err end
+  local left_by = model.left_by(document) -- before the log goes on from there
   local last
   last, err = replay(self, document, numbers)
   if not last or last == "again" then return last, err end
   self.document, self.fresh, self.etag, self.last, self.snapshot_bytes = document, false, etag, last, #bytes
   self.lineage, self.opened = document.lineage, opened
-  self.segments = #numbers
+  self.segments, self.left_by = #numbers, left_by
   return true
 end
 
@@ -269,6 +271,12 @@ local function lost(err, beside)
   return nil, err
 end
 
+--- What a deployment left is about to be replaced, or what lies beside it.
+function methods:make_way()
+  if self.left_by and self.on_replace then self.on_replace() end
+  self.left_by = nil
+end
+
 ---@param self scw.state.Store
 ---@param document scw.state.Document the one to write
 ---@param known? boolean nothing in it is new: it is not kept when it cannot be written
@@ -281,11 +289,7 @@ local function write_snapshot(self, document, known)
     if err.kind == "cancelled" or known then return nil, err end
     return lost(err, rescue(self, bytes, document.serial))
   end
-  local on_replace = self.etag and self.on_replace
-  if on_replace then
-    self.on_replace = nil
-    on_replace()
-  end
+  self:make_way()
   local etag, failure = self.backend:put(self.name, bytes, self.etag and { if_match = self.etag } or { if_none_match = true })
   if not etag then
     self.doubtful = self.doubtful or failure.kind ~= "condition"
@@ -298,6 +302,7 @@ local function write_snapshot(self, document, known)
     return nil, err
   end
   self.etag, self.fresh, self.snapshot_bytes, self.lineage, self.doubtful = etag, false, #bytes, document.lineage, false
+  self.left_by = model.left_by(document)
   return true
 end
 
@@ -421,7 +426,6 @@ function methods:replace(document)
     local key = ("%s.damaged-%s"):format(self.name, core.uuid():sub(1, 8))
     local kept, failure = self.backend:put(key, self.unreadable, { if_none_match = true })
     if not kept then return nil, errors.wrap(failure, "cannot keep what was damaged") end
-    self.on_replace = nil -- there is nothing to preserve
   end
   local closed, err = self.log:close()
   if not closed then return nil, err end

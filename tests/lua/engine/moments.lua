@@ -19,7 +19,7 @@ end
 function moments.of(world, run)
   local taken = {}
   local function take(what)
-    taken[#taken + 1] = { what = what, backend = world.backend:copy(), objects = copy(world.cloud.objects), next_id = world.cloud.next_id }
+    taken[#taken + 1] = { what = what, backend = world.backend:twin(), objects = copy(world.cloud.objects), next_id = world.cloud.next_id }
   end
   world.backend.on_put = function(key) take("before the write of " .. key) end
   world.cloud.before = function(verb, address) take(("before %s of %s"):format(verb, address or "?")) end

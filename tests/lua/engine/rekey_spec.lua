@@ -78,7 +78,7 @@ describe("a new seal", function()
     local world = applied()
     assert.equal(6, read_all(world, ring({ OLD })))
     local done = assert(rekey.run(session(world, ring({ NEW, OTHER }, { OLD }))))
-    assert.equal(6, done.resealed)
+    assert.equal(7, done.resealed) -- the latest copy is that of the state itself, before
     assert.same({ "key 1", "key 2" }, done.recipients)
     for _, key in ipairs({ NEW, OTHER }) do assert.equal(8, read_all(world, ring({ key }))) end
     local count, err = read_all(world, ring({ OLD }))
@@ -86,7 +86,23 @@ describe("a new seal", function()
     assert.match("it is sealed for other keys", err.message)
     opens_nothing(world, OLD)
     local last = assert(history.records(session(world, ring({ NEW })):place()))[1]
-    assert.same({ done.deployment, 6 }, { last.id, last.counts.resealed })
+    assert.same({ done.deployment, 7 }, { last.id, last.counts.resealed })
+  end)
+
+  it("is also for what the history lacked until then", function()
+    for _, copies in ipairs({ true, false }) do
+      local world = applied()
+      local latest = assert(history.places(session(world, ring({ OLD })):place()))[1].key
+      world.backend.objects[latest .. ".snapshot"] = nil
+      local copy = world.backend.copy
+      if not copies then
+        world.backend.copy = function() return nil, { kind = "refused", message = "no" } end
+      end
+      assert.equal(7, assert(rekey.run(session(world, ring({ NEW }, { OLD })))).resealed)
+      world.backend.copy = copy
+      opens_nothing(world, OLD)
+      assert.equal(8, read_all(world, ring({ NEW })))
+    end
   end)
 
   it("is made again for the same keys too: who had the former one is out", function()
@@ -112,7 +128,7 @@ describe("a new seal", function()
 
   it("needs a key that opens the state, and changes nothing without", function()
     local world = applied()
-    local before = world.backend:copy()
+    local before = world.backend:twin()
     local done, err = rekey.run(session(world, ring({ NEW }, { OTHER })))
     assert.is_nil(done)
     assert.equal("INFRA_011", err.code)
@@ -130,10 +146,10 @@ describe("a new seal", function()
   it("is finished by another run, wherever the first one ended: old and new keys read everything meanwhile", function()
     local world = applied()
     local moments = {}
-    world.backend.on_put = function() moments[#moments + 1] = world.backend:copy() end
+    world.backend.on_put = function() moments[#moments + 1] = world.backend:twin() end
     assert(rekey.run(session(world, ring({ NEW }, { OLD }))))
     world.backend.on_put = function() end
-    moments[#moments + 1] = world.backend:copy()
+    moments[#moments + 1] = world.backend:twin()
     assert(#moments > 12)
     local under_new = 0
     for _, backend in ipairs(moments) do

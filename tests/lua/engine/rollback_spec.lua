@@ -241,8 +241,8 @@ describe("rollback", function()
 
   it("passes over a deployment whose state could not be kept, and says so when it is named", function()
     deploy { image = "web:1" }
-    deploy { image = "web:2" }
     world.backend.on_put = function(key) return key:find("%.snapshot$") and { kind = "io", message = "disk full" } or nil end
+    deploy { image = "web:2" } -- at its end, and before the next one replaces it
     deploy { image = "web:3" }
     world.backend.on_put = function() end
     deploy { image = "web:3" }

@@ -24,8 +24,8 @@ local function made()
     started = "s", ended = "e", result = "done", counts = { done = 1 } }
   opened:write({ op = "deployment", deployment = record })
   assert(opened:fold())
+  assert(history.copy(opened, record))
   assert(history.keep(opened, record))
-  assert(history.preserve(opened))
   for number = 1, 2 do
     assert(opened:commit(opened:write({ op = "set", record = { address = "value.v" .. number, type = "value", id = "v", place = {},
       inputs = { input = number }, outputs = {}, dependencies = core.array({}), status = "ready", schema = 1, options = {} } })))

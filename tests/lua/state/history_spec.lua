@@ -13,7 +13,8 @@ end
 local function id_of(number) return ("%08x-0000-4000-8000-000000000000"):format(number) end
 
 --- Deploys `count` times: each run records one more resource.
-local function deployed(backend, count)
+local function deployed(backend, count, options)
+  options = options or {}
   local made = open(backend)
   assert(made:load())
   assert(made:begin())
@@ -26,8 +27,8 @@ local function deployed(backend, count)
       host = "here", command = "scwlua apply", started = "s", ended = "e", result = "done", counts = { done = 1 },
     }
     made:write({ op = "deployment", deployment = record })
-    made.on_replace = function() assert(history.preserve(made)) end
     assert(made:fold())
+    if not options.no_copy then assert(history.copy(made, record)) end
     assert(history.keep(made, record))
     records[number] = record
   end
@@ -80,7 +81,7 @@ describe("the history of a state", function()
     assert(history.prune(made, 2))
     assert.same({
       "shop.state.history/0000000005-" .. id_of(4) .. ".record", "shop.state.history/0000000005-" .. id_of(4) .. ".snapshot",
-      "shop.state.history/0000000006-" .. id_of(5) .. ".record", -- its snapshot is the state
+      "shop.state.history/0000000006-" .. id_of(5) .. ".record", "shop.state.history/0000000006-" .. id_of(5) .. ".snapshot",
       "shop.state.history/notes.txt",
     }, backend:list("shop.state.history/"))
     assert(history.prune(made, 0))
@@ -111,9 +112,11 @@ describe("the history of a state", function()
     local first, second = "shop.state.history/0000000002-" .. id_of(1), "shop.state.history/0000000003-" .. id_of(2)
     local third = "shop.state.history/0000000004-" .. id_of(3)
     local function document(reader) return history.document(reader, assert(history.find(reader, id_of(1)))) end
-    local exchanged = "it was changed, or taken from elsewhere"
-    assert.match(exchanged, fails(function(objects) objects[first .. ".snapshot"] = objects[third .. ".snapshot"] end, document))
-    assert.match(exchanged, fails(function(objects) objects[first .. ".snapshot"] = objects["shop.state"] end, document))
+    local exchanged, another = "it was changed, or taken from elsewhere", "the history of deployment 00000001%-%S+ holds something else"
+    assert.match(another, fails(function(objects)
+      objects[first .. ".snapshot"], objects[third .. ".snapshot"] = objects[third .. ".snapshot"], objects[first .. ".snapshot"]
+    end, document))
+    assert.match(another, fails(function(objects) objects[first .. ".snapshot"] = objects["shop.state"] end, document))
     assert.match(exchanged, fails(function(objects) objects[first .. ".snapshot"] = objects[first .. ".record"] end, document))
     assert.match(exchanged, fails(function(objects) objects[first .. ".record"] = objects[second .. ".record"] end, history.records))
     assert.match(exchanged, fails(function(objects) -- the same objects under a later serial
@@ -124,13 +127,124 @@ describe("the history of a state", function()
     assert.match("is empty", fails(function(objects) objects[first .. ".snapshot"].bytes = "" end, document))
   end)
 
-  it("cannot take the place of the present state", function()
+  it("does not need the present state, not even for the latest deployment", function()
+    for _, left in ipairs({ "", "sc1", false }) do
+      local backend = memory.new()
+      local _, kept = deployed(backend, 2)
+      backend.objects["shop.state"] = left and { bytes = left, etag = "x" } or nil
+      local reader = open(backend)
+      assert.is_nil((reader:load()))
+      local document = assert(history.document(reader, assert(history.find(reader, id_of(2)))))
+      assert.same({ kept[2].serial, 2 }, { document.serial, count_of(document.resources) })
+    end
+  end)
+
+  it("goes by the present state where the copy is missing, until that is another one", function()
     local backend = memory.new()
-    deployed(backend, 2)
-    backend.objects["shop.state"] = backend.objects["shop.state.history/0000000002-" .. id_of(1) .. ".snapshot"]
-    local document, err = open(backend):load()
-    assert.is_nil(document)
-    assert.equal("INFRA_011", err.code)
+    deployed(backend, 2, { no_copy = true })
+    local reader = open(backend)
+    assert.equal(2, count_of(assert(history.document(reader, assert(history.find(reader, id_of(2))))).resources))
+    local _, err = history.document(reader, assert(history.find(reader, id_of(1))))
+    assert.equal("not_found", err.kind)
+  end)
+
+  it("reads what a former version sealed for it", function()
+    local backend = memory.new()
+    local made = deployed(backend, 2)
+    local key = "shop.state.history/0000000002-" .. id_of(1) .. ".snapshot"
+    local packed = assert(made.codec:decode(backend:get(key), { kind = "snapshot", beside = true }))
+    local former = { kind = "history", number = 2, deployment = id_of(1) }
+    backend.objects[key].bytes = assert(made.codec:encode(packed, former))
+    local function document() return history.document(open(backend), assert(history.find(open(backend), id_of(1)))) end
+    assert.equal(1, count_of(assert(document()).resources))
+    local opened = open(backend)
+    assert(opened:load())
+    assert.equal(4, assert(history.reseal(opened)))
+    assert.equal(1, count_of(assert(document()).resources))
+    former.number = 3
+    backend.objects[key].bytes = assert(made.codec:encode(packed, former)) -- of another serial
+    assert.is_nil((document()))
+  end)
+
+  describe("when the run died, or could not copy", function()
+    --- The next run replaces the state.
+    local function goes_on(backend)
+      local opened, said = open(backend), nil
+      opened.on_replace = function()
+        local ok, err = history.preserve(opened)
+        said = not ok and err.message or nil
+      end
+      assert(opened:load())
+      assert(opened:begin())
+      opened:write({ op = "outputs", outputs = {} })
+      assert(opened:fold())
+      return said
+    end
+    local stem = "shop.state.history/0000000003-" .. id_of(2)
+    local record, snapshot = stem .. ".record", stem .. ".snapshot"
+
+    it("is made whole by the next one, whatever is missing", function()
+      for missing = 0, 3 do
+        local backend = memory.new()
+        local _, kept = deployed(backend, 2)
+        local whole = backend:twin().objects
+        if missing & 1 > 0 then backend.objects[record] = nil end
+        if missing & 2 > 0 then backend.objects[snapshot] = nil end
+        local puts = {}
+        backend.on_put = function(key) puts[#puts + 1] = key:find(".history/", 1, true) and key or nil end
+        assert.is_nil(goes_on(backend))
+        local expected = {}
+        if missing & 2 > 0 then expected[1] = snapshot end
+        if missing & 1 > 0 then expected[#expected + 1] = record end
+        assert.same(expected, puts)
+        assert.equal(whole[snapshot].bytes, backend.objects[snapshot].bytes)
+        assert.same({ kept[2], kept[1] }, assert(history.records(open(backend))))
+        assert.equal(2, count_of(assert(history.document(open(backend), assert(history.find(open(backend), id_of(2))))).resources))
+      end
+    end)
+
+    it("keeps what a run left that ended no deployment out of it", function()
+      local backend = memory.new()
+      deployed(backend, 1)
+      assert.is_nil(goes_on(backend))
+      local count = #backend:list("shop.state.history/")
+      assert.is_nil(goes_on(backend)) -- the snapshot of a run without a deployment
+      assert.equal(count, #backend:list("shop.state.history/"))
+    end)
+
+    it("writes what the service does not copy, and says what is lost when neither works", function()
+      for kind, lost in pairs({ refused = false, denied = false, io = true }) do
+        local backend = memory.new()
+        deployed(backend, 2)
+        local whole = backend.objects[snapshot].bytes
+        backend.objects[snapshot] = nil
+        function backend.copy() return nil, { kind = kind, message = "no copies here" } end
+        local said = goes_on(backend)
+        if lost then
+          assert.matches("no copies here", said)
+          assert.is_nil(backend.objects[snapshot])
+        else
+          assert.is_nil(said)
+          assert.equal(whole, backend.objects[snapshot].bytes)
+        end
+      end
+    end)
+
+    it("copies nothing but the state that was read", function()
+      local backend = memory.new()
+      deployed(backend, 2)
+      backend.objects[snapshot] = nil
+      local opened = open(backend)
+      assert(opened:load())
+      assert(backend:put("shop.state", "of somebody else"))
+      for _, copy in ipairs({ backend.copy, function() return nil, { kind = "refused", message = "no" } end }) do
+        backend.copy = copy
+        local ok, err = history.preserve(opened)
+        assert.is_nil(ok)
+        assert.equal("condition", err.kind)
+        assert.is_nil(backend.objects[snapshot])
+      end
+    end)
   end)
 
   it("goes without a deployment that somebody removes while it is read", function()

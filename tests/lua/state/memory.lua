@@ -7,7 +7,7 @@ local memory = {}
 ---@field objects table<string, { bytes: string, etag: string }>
 ---@field writes integer bytes written
 ---@field time? number what its clock shows; this machine's without
----@field on_put fun(key: string, bytes: string): table|nil called before a write; an error to answer with, `landed`: after writing
+---@field on_put fun(key: string, bytes: string): table|nil called before a write or a copy; an error to answer with, `landed`: when done
 local methods = {}
 local metatable = { __index = methods }
 
@@ -44,6 +44,16 @@ function methods:put(key, bytes, condition)
   return self.objects[key].etag
 end
 
+function methods:copy(from, to, etag)
+  local failure = self.on_put(to, self.objects[from] and self.objects[from].bytes)
+  if failure and not failure.landed then return nil, failure end
+  local object = self.objects[from]
+  if not object or object.etag ~= etag then return nil, { kind = "condition", message = from .. " was changed" } end
+  self.counter = self.counter + 1
+  self.objects[to] = { bytes = object.bytes, etag = "etag-" .. self.counter }
+  return not failure, failure
+end
+
 function methods:delete(key)
   self.objects[key] = nil
   return true
@@ -59,7 +69,7 @@ function methods:list(prefix)
 end
 
 --- The same objects in another store: what a crash leaves.
-function methods:copy()
+function methods:twin()
   local twin = memory.new()
   for key, object in next, self.objects do twin.objects[key] = { bytes = object.bytes, etag = object.etag } end
   twin.counter = self.counter

@@ -38,7 +38,8 @@ local function place(world, name)
 end
 
 --- What the service sees: what it accepts has to make sense.
-local function carry_out(self, key, bytes, condition)
+local function carry_out(self, call, key, bytes, condition)
+  if call == "copy" then return self.inner:copy(key, bytes, condition) end
   local former = self.inner.objects[key]
   local etag, err = self.inner:put(key, bytes, condition)
   if not etag then
@@ -86,15 +87,17 @@ local function die_at(machine)
   end
 end
 
+local WRITES = { put = true, copy = true }
+
 --- What a machine sees of a place.
 local function door(self, machine)
   local world, methods = self.world, {}
   function methods.describe(_, key) return self.name .. (key and "/" .. key or "") end
   function methods.now() return world.time end
   function methods.prepare() return true end
-  for _, call in ipairs({ "get", "put", "delete", "list" }) do
+  for _, call in ipairs({ "get", "put", "copy", "delete", "list" }) do
     methods[call] = function(_, ...)
-      local arguments = table.pack(...)
+      local arguments = table.pack(call, ...)
       tick(world)
       if not world.calm and world.dice.chance(20) then core.sleep(1) end
       if machine.dead then return nil, DEAD end
@@ -102,16 +105,16 @@ local function door(self, machine)
       while self.mode == "hangs" do
         local ok, failure = core.sleep(2)
         if not ok then
-          if call == "put" and world.late and world.dice.chance(50) then self.late[#self.late + 1] = arguments end
+          if WRITES[call] and world.late and world.dice.chance(50) then self.late[#self.late + 1] = arguments end
           return nil, failure
         end
       end
       if machine.dead then return nil, DEAD end
-      if call ~= "put" then return self.inner[call](self.inner, ...) end
+      if not WRITES[call] then return self.inner[call](self.inner, ...) end
       local before = world.dice.chance(50)
       if before then die_at(machine) end
       if machine.dead then return nil, DEAD end
-      local etag, err = carry_out(self, ...)
+      local etag, err = carry_out(self, call, ...)
       if not before then die_at(machine) end
       if machine.dead then return nil, DEAD end
       if etag and not world.calm and world.dice.chance(2) then return nil, { kind = "io", message = "the answer got lost" } end
@@ -174,8 +177,13 @@ end
 local function kept(one)
   local all = {}
   for key, object in next, one.inner.objects do
-    local own = key:find("%.history/.*%.snapshot$") -- each side may have moved it there by itself
-    if not key:find("%.lock$") and not key:find("%.queue/") and not key:find("%.unsaved") then all[key] = own and true or object.bytes end
+    local bytes = object.bytes
+    if key:find("%.history/") then -- each side may have got it from another run: the same, written twice
+      local document = json.decode(bytes)
+      document.nonce, document.fence, document.trail, document.folded = nil, nil, nil, nil
+      bytes = json.encode(document)
+    end
+    if not key:find("%.lock$") and not key:find("%.queue/") and not key:find("%.unsaved") then all[key] = bytes end
   end
   return all
 end

@@ -12,7 +12,7 @@ local function place(name)
   local inner = memory.new()
   local outer = { inner = inner, mode = "up", asked = 0 }
   function outer:describe(key) return name .. (key and "/" .. key or "") end -- luacheck: ignore 212
-  for _, call in ipairs({ "get", "put", "delete", "list", "prepare", "now" }) do
+  for _, call in ipairs({ "get", "put", "copy", "delete", "list", "prepare", "now" }) do
     outer[call] = function(self, ...)
       self.asked = self.asked + 1
       if self.before then self.before(call, ...) end
@@ -72,8 +72,7 @@ describe("a state with a replica", function()
     local function kept(one)
       local all = {}
       for key, object in next, one.inner.objects do
-        local own = key:find("%.history/.*%.snapshot$") -- each side may have moved it there by itself
-        if not key:find("%.lock$") and not key:find("%.queue/") then all[key] = own and true or object.bytes end
+        if not key:find("%.lock$") and not key:find("%.queue/") then all[key] = object.bytes end
       end
       return all
     end
@@ -162,7 +161,7 @@ describe("a state with a replica", function()
     local copies
     replica.before = function(call, key)
       if call == "put" and key:find("%.log/") and not copies and #primary.inner:list("test.state.log/") > 0 then
-        copies = { primary.inner:copy(), replica.inner:copy() }
+        copies = { primary.inner:twin(), replica.inner:twin() }
       end
     end
     assert(opened:apply(made))
@@ -252,7 +251,7 @@ describe("a state with a replica", function()
     assert.is_nil(done)
     assert.matches("the replica of the state does not answer: a former key still opens it", err.message)
     replica.mode = "up"
-    assert.equal(1, assert(rekey.run(run():session(stack({ "a" })))).resealed)
+    assert.equal(2, assert(rekey.run(run():session(stack({ "a" })))).resealed)
     assert_equal_sides()
     for _, out in ipairs({ primary, replica }) do
       out.mode = "refuses"
@@ -368,6 +367,29 @@ describe("a state with a replica", function()
       assert.is_true(told("Copied the state to the %l+, " .. one:describe()))
       assert_equal_sides()
     end
+  end)
+
+  it("leaves its copy of the state on each side, from that side, and goes on when one goes out then", function()
+    local copies = 0
+    for _, one in ipairs({ primary, replica }) do
+      one.before = function(call, key)
+        if call == "copy" then copies = copies + 1 end
+        assert.is_falsy(call == "put" and key:find("%.snapshot$"))
+      end
+    end
+    apply({ "a" })
+    assert.equal(2, copies)
+    assert_equal_sides()
+    primary.before = function(call) if call == "copy" then primary.mode = "refuses" end end
+    apply({ "a", "b" })
+    assert.is_true(told("primary of the state, here, does not answer"))
+    primary.mode, primary.before = "up", nil
+    assert(lock.remove(primary.inner, "test.state", lock.read(primary.inner, "test.state").id)) -- it could not be given back
+    apply({ "a", "b", "c" })
+    assert_equal_sides()
+    assert.equal(6, #primary.inner:list("test.state.history/"))
+    local made = assert(mirror.new({ primary = primary, replica = replica }))
+    assert.equal("condition", select(2, made:copy("test.state", "x", "1|2")).kind) -- nobody read it
   end)
 
   it("copies history that a side missed", function()
@@ -527,7 +549,7 @@ describe("a state with a replica", function()
     core.spawn(function() -- the copies are what it leaves: it never gives them back
       held = assert(require("scw.state.locks").acquire({ backend = run().backend, name = "test.state", command = "x", environment = {} }))
     end):join()
-    local left = { primary.inner:copy(), replica.inner:copy() }
+    local left = { primary.inner:twin(), replica.inner:twin() }
     held:release()
     primary.inner.objects, replica.inner.objects = left[1].objects, left[2].objects
     local id = lock.read(primary.inner, "test.state").id

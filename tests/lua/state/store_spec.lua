@@ -213,7 +213,7 @@ describe("the state store", function()
     local made = opened(backend)
     for i = 1, 3 do assert(made:commit(made:write(set("a" .. i, i)))) end
     local function fails(change)
-      local twin = backend:copy()
+      local twin = backend:twin()
       change(twin.objects)
       local document, err = open(twin):load()
       assert.is_nil(document)
