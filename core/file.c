@@ -115,9 +115,39 @@ static bool sync_directory(const char *path) {
   return ok;
 }
 
+/* What a new file will hold: bytes, or what another file holds. */
+struct content {
+  const void *bytes;
+  size_t length;
+  int source; /* a file descriptor; -1: the bytes */
+};
+
+/* The file system copies; where it cannot, the bytes are read and written. */
+static bool copy_all(int fd, int source) {
+  enum { CHUNK = 1 << 30, BLOCK = 1 << 16 };
+  while (copy_file_range(source, NULL, fd, NULL, CHUNK, 0) > 0) {
+  }
+  char *block = malloc(BLOCK);
+  if (!block) return false;
+  bool ok = true;
+  for (ssize_t count = 1; ok && count != 0;) {
+    count = read(source, block, BLOCK);
+    if (count < 0 && errno == EINTR) continue;
+    ok = count >= 0 && write_all(fd, block, (size_t)count);
+  }
+  int number = errno;
+  free(block);
+  errno = number;
+  return ok;
+}
+
+static bool fill(int fd, const struct content *content) {
+  return content->source < 0 ? write_all(fd, content->bytes, content->length) : copy_all(fd, content->source);
+}
+
 /* Writes the content, durably, to a new file beside `path` and returns its name, to be freed. NULL with errno
  * set; nothing is left then. */
-static char *write_beside(const char *path, const void *bytes, size_t length, unsigned mode) {
+static char *write_beside(const char *path, const struct content *content, unsigned mode) {
   char *directory = directory_of(path);
   char *name = NULL;
   if (!directory || asprintf(&name, "%s/" TEMPORARY "XXXXXX", directory) < 0) {
@@ -133,7 +163,7 @@ static char *write_beside(const char *path, const void *bytes, size_t length, un
     errno = number;
     return NULL;
   }
-  bool ok = fchmod(fd, (mode_t)mode & 07777) == 0 && write_all(fd, bytes, length) && fsync(fd) == 0;
+  bool ok = fchmod(fd, (mode_t)mode & 07777) == 0 && fill(fd, content) && fsync(fd) == 0;
   int number = errno;
   if (close(fd) != 0 && ok) {
     ok = false;
@@ -146,8 +176,8 @@ static char *write_beside(const char *path, const void *bytes, size_t length, un
   return NULL;
 }
 
-bool file_write(const char *path, const void *bytes, size_t length, unsigned mode, struct error *err) {
-  char *name = write_beside(path, bytes, length, mode);
+static bool replace(const char *path, const struct content *content, unsigned mode, struct error *err) {
+  char *name = write_beside(path, content, mode);
   if (!name) return fail(err, "write", path);
   bool ok = rename(name, path) == 0;
   if (!ok) {
@@ -156,6 +186,20 @@ bool file_write(const char *path, const void *bytes, size_t length, unsigned mod
   }
   free(name);
   if (ok && !sync_directory(path)) return fail(err, "write", path);
+  return ok;
+}
+
+bool file_write(const char *path, const void *bytes, size_t length, unsigned mode, struct error *err) {
+  return replace(path, &(struct content){bytes, length, -1}, mode, err);
+}
+
+bool file_copy(const char *from, const char *to, struct error *err) {
+  struct stat found;
+  int source = open(from, O_RDONLY | O_CLOEXEC);
+  if (source < 0) return fail(err, "read", from);
+  bool ok = fstat(source, &found) == 0 ? replace(to, &(struct content){.source = source}, found.st_mode, err)
+                                       : fail(err, "look at", from);
+  (void)close(source);
   return ok;
 }
 
@@ -171,7 +215,7 @@ static bool publish(const char *name, const char *path) {
 }
 
 bool file_create(const char *path, const void *bytes, size_t length, unsigned mode, struct error *err) {
-  char *name = write_beside(path, bytes, length, mode);
+  char *name = write_beside(path, &(struct content){bytes, length, -1}, mode);
   if (!name) return fail(err, "create", path);
   bool ok = publish(name, path);
   if (!ok) {

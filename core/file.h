@@ -23,6 +23,9 @@ bool file_read(const char *path, struct buffer *content, struct error *err);
 bool file_write(const char *path, const void *bytes, size_t length, unsigned mode, struct error *err);
 /* The same only if there is nothing: ERROR_EXISTS otherwise. Nobody ever sees a part of the content. */
 bool file_create(const char *path, const void *bytes, size_t length, unsigned mode, struct error *err);
+/* Puts a new file with the content and mode of `from` in the place of `to`. The file system copies by itself
+ * where it can: XFS and Btrfs share the blocks until one of the two changes. */
+bool file_copy(const char *from, const char *to, struct error *err);
 /* Removes a file, durably. */
 bool file_remove(const char *path, struct error *err);
 

@@ -17,10 +17,10 @@ struct names_handle {
   struct file_names *names; /* owned */
 };
 
-static const char *check_path(lua_State *L) {
+static const char *check_path(lua_State *L, int index) {
   size_t length = 0;
-  const char *path = luaL_checklstring(L, 1, &length);
-  luaL_argcheck(L, length > 0 && strlen(path) == length, 1, "not a possible path");
+  const char *path = luaL_checklstring(L, index, &length);
+  luaL_argcheck(L, length > 0 && strlen(path) == length, index, "not a possible path");
   return path;
 }
 
@@ -33,7 +33,7 @@ static int push_outcome(lua_State *L, bool ok, const struct error *err) {
 
 /* file_read(path) -> bytes | nil, err */
 static int api_file_read(lua_State *L) {
-  const char *path = check_path(L);
+  const char *path = check_path(L, 1);
   struct error err = {0};
   struct buffer *content = api_buffer(L);
   if (!file_read(path, content, &err)) {
@@ -49,7 +49,7 @@ typedef bool (*write_fn)(const char *path, const void *bytes, size_t length, uns
                          struct error *err);
 
 static int write_with(lua_State *L, write_fn write) {
-  const char *path = check_path(L);
+  const char *path = check_path(L, 1);
   size_t length = 0;
   const char *bytes = luaL_checklstring(L, 2, &length);
   lua_Integer mode = api_option_integer(L, 3, "mode", FILE_PRIVATE);
@@ -65,10 +65,17 @@ static int api_file_write(lua_State *L) { return write_with(L, file_write); }
 /* file_create(path, bytes [, {mode=384}]) -> true | nil, err(exists) */
 static int api_file_create(lua_State *L) { return write_with(L, file_create); }
 
+/* file_copy(from, to) -> true | nil, err: replaces `to`, all or nothing */
+static int api_file_copy(lua_State *L) {
+  struct error err = {0};
+  bool ok = file_copy(check_path(L, 1), check_path(L, 2), &err);
+  return push_outcome(L, ok, &err);
+}
+
 /* file_remove(path) -> true | nil, err(not_found) */
 static int api_file_remove(lua_State *L) {
   struct error err = {0};
-  bool ok = file_remove(check_path(L), &err);
+  bool ok = file_remove(check_path(L, 1), &err);
   return push_outcome(L, ok, &err);
 }
 
@@ -81,7 +88,7 @@ static int names_close(lua_State *L) {
 
 /* file_list(directory) -> sorted names | nil, err */
 static int api_file_list(lua_State *L) {
-  const char *path = check_path(L);
+  const char *path = check_path(L, 1);
   struct error err = {0};
   struct names_handle *handle = lua_newuserdatauv(L, sizeof *handle, 0);
   handle->names = NULL;
@@ -101,7 +108,7 @@ static int api_file_list(lua_State *L) {
 static int api_file_stat(lua_State *L) {
   struct file_facts facts;
   struct error err = {0};
-  if (!file_stat(check_path(L), &facts, &err)) return api_fail_error(L, &err);
+  if (!file_stat(check_path(L, 1), &facts, &err)) return api_fail_error(L, &err);
   lua_createtable(L, 0, 4);
   lua_pushinteger(L, (lua_Integer)facts.size);
   lua_setfield(L, -2, "size");
@@ -117,21 +124,21 @@ static int api_file_stat(lua_State *L) {
 /* directory_create(path) -> true | nil, err: with its parents; fine when it exists */
 static int api_directory_create(lua_State *L) {
   struct error err = {0};
-  bool ok = directory_create(check_path(L), &err);
+  bool ok = directory_create(check_path(L, 1), &err);
   return push_outcome(L, ok, &err);
 }
 
 /* directory_remove(path) -> true | nil, err: an empty one */
 static int api_directory_remove(lua_State *L) {
   struct error err = {0};
-  bool ok = directory_remove(check_path(L), &err);
+  bool ok = directory_remove(check_path(L, 1), &err);
   return push_outcome(L, ok, &err);
 }
 
 /* file_lock(path) -> lock | nil, err(locked). Released by lock:release(), at the end of its scope as a
  * `<close>` variable, or by the collector. */
 static int api_file_lock(lua_State *L) {
-  const char *path = check_path(L);
+  const char *path = check_path(L, 1);
   struct error err = {0};
   struct lock_handle *handle = lua_newuserdatauv(L, sizeof *handle, 0);
   handle->lock = NULL;
@@ -154,6 +161,7 @@ void api_open_file(lua_State *L) {
       {"file_read", api_file_read},
       {"file_write", api_file_write},
       {"file_create", api_file_create},
+      {"file_copy", api_file_copy},
       {"file_remove", api_file_remove},
       {"file_list", api_file_list},
       {"file_stat", api_file_stat},

@@ -130,7 +130,7 @@ local function written_to_bucket(directory, name, body)
   return ms, mb, bytes, bucket.objects.state[1].size
 end
 
---- The same for a state in files: what is put into them is counted on its way, the copy for the history apart.
+--- The same for a state in files: what is put into them is counted on its way, what the file system copies for the history apart.
 local function written_to_files(directory, name, body, environment)
   local path = stack_file(directory, name, body)
   local stack = assert(require("scw.dsl").load(path, { environment = environment }))
@@ -157,7 +157,7 @@ local function written(directory, environment)
   local function show(what, ms, mb, bytes, size, copied)
     report("bytes written, " .. what, ms, mb, "< 3 x the state",
       ("%.2f MB for a state of %.2f MB: %.2f%s"):format(bytes / 1e6, size / 1e6, bytes / size,
-        copied and (", and a copy: %.2f"):format(copied / size) or ""))
+        copied and (", copied by the file system: %.2f"):format(copied / size) or ""))
   end
   for _, count in ipairs { 1000, 10000 } do
     show(("%d values, files"):format(count), written_to_files(directory, "files-" .. count, stacks.flat(count), environment))

@@ -3,6 +3,7 @@
 #include "check.h"
 
 #include <dirent.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -165,6 +166,48 @@ static void test_large(void) {
   CHECK(file_remove(in_root("large"), &err));
 }
 
+/* A copy is a file of its own: what is done to one does nothing to the other. */
+static void test_copy(void) {
+  enum { LARGE = 300000 };
+  struct error err = {0};
+  struct stat facts;
+  char from[PATH_MAX];
+  char *bytes = malloc(LARGE);
+  if (!bytes) abort();
+  for (int i = 0; i < LARGE; i++) bytes[i] = (char)(i * 31);
+  (void)snprintf(from, sizeof from, "%s", in_root("from"));
+  CHECK(file_write(from, bytes, LARGE, 0640, &err));
+  char to[PATH_MAX];
+  (void)snprintf(to, sizeof to, "%s", in_root("to"));
+  CHECK(file_write(to, "before", 6, FILE_PRIVATE, &err));
+  CHECK(file_copy(from, to, &err));
+  FILE *file = fopen(from, "r+");
+  CHECK(file && fputs("changed in place", file) >= 0 && fclose(file) == 0);
+  struct buffer content = {0};
+  CHECK(file_read(to, &content, &err) && content.length == LARGE);
+  CHECK(content.data && memcmp(content.data, bytes, LARGE) == 0);
+  buffer_free(&content);
+  CHECK(stat(to, &facts) == 0 && (facts.st_mode & 07777) == 0640);
+
+  struct rlimit before;
+  getrlimit(RLIMIT_FSIZE, &before);
+  struct rlimit small = {.rlim_cur = 1000, .rlim_max = before.rlim_max};
+  setrlimit(RLIMIT_FSIZE, &small);
+  CHECK(!file_copy(from, to, &err) && err.kind == ERROR_IO);
+  setrlimit(RLIMIT_FSIZE, &before);
+  CHECK(count_entries() == 2);
+  CHECK(file_read(to, &content, &err) && content.length == LARGE);
+  buffer_free(&content);
+
+  CHECK(file_copy("/proc/self/status", to, &err)); /* not what a file system can copy: it is read */
+  CHECK(file_read(to, &content, &err) && content.length > 0);
+  buffer_free(&content);
+  CHECK(!file_copy(in_root("none"), from, &err) && err.kind == ERROR_NOT_FOUND);
+  CHECK(!file_copy(root, from, &err) && count_entries() == 2);
+  CHECK(file_remove(from, &err) && file_remove(to, &err));
+  free(bytes);
+}
+
 static void test_names(void) {
   struct error err = {0};
   CHECK(file_write(in_root("b"), "", 0, FILE_PRIVATE, &err) &&
@@ -231,6 +274,7 @@ int main(void) {
   test_create_race();
   test_failures();
   test_large();
+  test_copy();
   test_names();
   test_directories();
   test_durable_directories();

@@ -93,14 +93,14 @@ local function ensure_directory(path)
   return core.directory_create(path:match("^(.*)/[^/]+$"))
 end
 
---- Calls `act` while nobody changes objects, with the bytes of one that has this etag.
+--- Calls `act` while nobody changes objects and one has this etag.
 local function with_present(self, key, etag, act)
   local held <close>, locked = guard(self)
   if not held then return nil, explain(self, locked) end
   local bytes, present = self:get(key)
   if not bytes and present.kind ~= "not_found" then return nil, present end
   if not bytes or present ~= etag then return condition_failed(key) end
-  return act(bytes)
+  return act()
 end
 
 function methods:put(key, bytes, condition)
@@ -123,7 +123,7 @@ end
 function methods:copy(from, to, etag)
   local path = self:path(to)
   local ok, failure = ensure_directory(path)
-  if ok then ok, failure = with_present(self, from, etag, function(bytes) return core.file_write(path, bytes) end) end
+  if ok then ok, failure = with_present(self, from, etag, function() return core.file_copy(self:path(from), path) end) end
   if not ok then return nil, explain(self, failure) end
   return true
 end

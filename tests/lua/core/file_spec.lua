@@ -33,6 +33,15 @@ describe("files", function()
     assert.are.equal("1", core.file_read(root .. "/a"))
   end)
 
+  it("are copied", function()
+    core.file_write(root .. "/a", "1")
+    assert.is_true(core.file_copy(root .. "/a", root .. "/b"))
+    core.file_write(root .. "/a", "2")
+    assert.are.equal("1", core.file_read(root .. "/b"))
+    assert.are.equal("not_found", select(2, core.file_copy(root .. "/none", root .. "/b")).kind)
+    assert.has_error(function() core.file_copy(root .. "/a", "x\0y") end)
+  end)
+
   it("are listed in order", function()
     for _, name in ipairs { "b", "a", "c" } do core.file_write(root .. "/" .. name, "") end
     assert.are.same({ "a", "b", "c" }, core.file_list(root))
