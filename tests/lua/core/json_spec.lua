@@ -136,6 +136,25 @@ describe("JSON decoding", function()
     assert.are.same(value, decoded(encoded(value)))
     assert.are.equal(encoded(value), encoded(decoded(encoded(value))))
   end)
+
+  it("neither hurries the garbage collector nor keeps it from its work", function()
+    local ballast, cycles = {}, 0
+    for i = 1, 100000 do ballast[i] = { i } end
+    local function mark() -- is collected in every cycle
+      setmetatable({}, { __gc = function()
+        cycles = cycles + 1
+        mark()
+      end })
+    end
+    mark()
+    collectgarbage()
+    local seen, text = cycles, '{"a":[1,2,{"b":"c"}]}'
+    for i = 1, 5000 do ballast[i] = { decoded(text) } end -- less than is in use
+    assert.is_true(cycles - seen <= 1, cycles - seen .. " cycles")
+    for _ = 1, 100000 do decoded(text) end
+    assert.is_true(cycles - seen >= 2, "garbage stays")
+    assert.equal(100000, #ballast)
+  end)
 end)
 
 describe("array", function()
