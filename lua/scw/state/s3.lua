@@ -11,13 +11,17 @@ local PAUSE_MS = 400
 ---@field storage scw.ObjectStorage
 ---@field bucket string
 ---@field on_message? fun(line: string)
+---@field sleep fun(ms: number): boolean|nil, table|nil
 local methods = {}
 local metatable = { __index = methods }
 
----@param facts { storage: scw.ObjectStorage, bucket: string, on_message?: fun(line: string) }
+---@param facts { storage: scw.ObjectStorage, bucket: string, on_message?: fun(line: string),
+---  sleep?: fun(ms: number): boolean|nil, table|nil } `sleep` is `core.sleep` unless given
 ---@return scw.state.S3Backend
 function s3.new(facts)
-  return setmetatable({ storage = facts.storage, bucket = facts.bucket, on_message = facts.on_message }, metatable)
+  return setmetatable({
+    storage = facts.storage, bucket = facts.bucket, on_message = facts.on_message, sleep = facts.sleep or core.sleep,
+  }, metatable)
 end
 
 ---@param key? string
@@ -65,7 +69,7 @@ function methods:put(key, bytes, condition)
     if outcome then return outcome end
     if outcome == nil then return nil, failure end
     if attempt < ATTEMPTS then
-      local slept, interrupted = core.sleep(PAUSE_MS * attempt)
+      local slept, interrupted = self.sleep(PAUSE_MS * attempt)
       if not slept then return nil, interrupted end
     end
   end
@@ -137,7 +141,7 @@ local function must_refuse(self, key, condition, what)
     if landed then return refused(self, what) end
     if err.kind == "condition" or err.kind == "busy" then return true end
     if not err.uncertain then break end
-    local slept, interrupted = core.sleep(PAUSE_MS * attempt)
+    local slept, interrupted = self.sleep(PAUSE_MS * attempt)
     if not slept then return nil, interrupted end
   end
   return nil, errors.wrap(err, "cannot write to the bucket of the state")

@@ -6,9 +6,18 @@ local s3 = require "scw.state.s3"
 
 describe("state objects in a bucket", function()
   local handle, storage, messages
+  local slept = 0
 
-  local function backend(bucket)
-    return s3.new({ storage = storage, bucket = bucket or "states", on_message = function(line) messages[#messages + 1] = line end })
+  --- Pauses between two attempts, which nothing here waits for.
+  local function sleep(ms)
+    slept = slept + ms
+    return core.sleep(0)
+  end
+
+  --- Objects in that bucket of the emulator, or of another storage.
+  local function backend(bucket, other)
+    return s3.new({ storage = other or storage, bucket = bucket or "states", sleep = sleep,
+      on_message = function(line) messages[#messages + 1] = line end })
   end
 
   setup(function()
@@ -19,7 +28,7 @@ describe("state objects in a bucket", function()
     } }, { region = "fr-par" })
   end)
   teardown(function() handle:close() end)
-  before_each(function() messages = {} end)
+  before_each(function() messages, slept = {}, 0 end)
 
   it("have their bucket made, private, once, and said so", function()
     local made = backend("made-here")
@@ -97,21 +106,23 @@ describe("state objects in a bucket", function()
     assert(backend():prepare("x"))
     local lost = { kind = "timeout", message = "no answer", uncertain = true }
     for name, landed in pairs({ landed = true, vanished = false }) do
-      local made = s3.new({ bucket = "states", storage = faulty(function(calls, put, ...)
+      local made = backend("states", faulty(function(calls, put, ...)
         if calls > 1 then return put(...) end
         if landed then put(...) end
         return nil, lost
-      end) })
+      end))
       local etag = assert(made:put("lost/" .. name, "bytes", { if_none_match = true }))
       local bytes, same = made:get("lost/" .. name)
       assert.equal("bytes", bytes)
       assert.equal(etag, same)
+      assert.equal(landed, slept == 0)
+      slept = 0
     end
     -- somebody else was faster than the write whose answer was lost
-    local made = s3.new({ bucket = "states", storage = faulty(function(_, put, bucket, key)
+    local made = backend("states", faulty(function(_, put, bucket, key)
       put(bucket, key, "theirs")
       return nil, lost
-    end) })
+    end))
     assert.equal("condition", select(2, made:put("lost/beaten", "ours", { if_none_match = true })).kind)
     assert.equal("theirs", made:get("lost/beaten"))
   end)
@@ -119,9 +130,9 @@ describe("state objects in a bucket", function()
   it("are given up at once when the run is interrupted", function()
     assert(backend():prepare("x"))
     local asked = 0
-    local made = s3.new({ bucket = "states", storage = setmetatable({
+    local made = backend("states", setmetatable({
       put = function() return nil, { kind = "cancelled", message = "interrupted", uncertain = true } end,
-    }, { __index = function() return function() asked = asked + 1 end end }) })
+    }, { __index = function() return function() asked = asked + 1 end end }))
     assert.equal("cancelled", select(2, made:put("cut", "bytes", { if_none_match = true })).kind)
     assert.equal(0, asked)
   end)
@@ -129,11 +140,11 @@ describe("state objects in a bucket", function()
   it("are tried in spite of lost answers, and the trial leaves nothing", function()
     assert(backend():prepare("x"))
     for losing = 1, 4 do
-      local made = s3.new({ bucket = "states", storage = faulty(function(calls, put, ...)
+      local made = backend("states", faulty(function(calls, put, ...)
         local etag, err = put(...)
         if calls == losing then return nil, { kind = "timeout", message = "no answer", uncertain = true } end
         return etag, err
-      end) })
+      end))
       assert(made:prepare("trial"))
       assert.same({}, made:list("trial"))
     end
@@ -147,21 +158,21 @@ describe("state objects in a bucket", function()
     made:sweep("swept")
     assert.same({ "swept.state" }, made:list("swept"))
     for disturbed = 1, 4 do
-      local trial = s3.new({ bucket = "states", storage = faulty(function(calls, put, ...)
+      local trial = backend("states", faulty(function(calls, put, ...)
         if calls == disturbed then made:sweep("swept") end
         return put(...)
-      end) })
+      end))
       assert(trial:prepare("swept"))
     end
   end)
 
   it("are refused by a service that ignores conditions", function()
     assert(backend():prepare("x"))
-    local made = s3.new({ bucket = "states", storage = faulty(function(_, put, bucket, key, bytes) return put(bucket, key, bytes) end) })
+    local made = backend("states", faulty(function(_, put, bucket, key, bytes) return put(bucket, key, bytes) end))
     local ok, err = made:prepare("x")
     assert.is_nil(ok)
     assert.match("does not honour conditional writes", err.message)
-    made = s3.new({ bucket = "states", storage = faulty(function() return nil, { status = 501, kind = "failed", message = "no" } end) })
+    made = backend("states", faulty(function() return nil, { status = 501, kind = "failed", message = "no" } end))
     ok, err = made:prepare("x")
     assert.is_nil(ok)
     assert.same({ "it answers 501" }, err.details)
@@ -191,10 +202,10 @@ describe("state objects in a bucket", function()
         for request in function() return server:accept() end do answer(request) end
       end)
       local url = ("http://127.0.0.1:%d"):format(server:port())
-      local made = s3.new({ bucket = "states", storage = object_storage.new(client.new { credentials = {
+      local made = backend("states", object_storage.new(client.new { credentials = {
         access_key = handle.access_key, secret_key = handle.secret_key, region = "fr-par", s3_endpoint = url, path_style = true,
         api_url = handle.api_url, project = handle.project_id,
-      } }, { region = "fr-par" }) })
+      } }, { region = "fr-par" }))
       return made
     end
     after_each(function() server:close() end)
