@@ -58,14 +58,34 @@ for _, kind in ipairs { "memory", "files", "emulator", "rgw" } do
       if place then place.stop() end
     end)
 
-    --- An example with a place, and a name of its own in it.
+    --- A place, and a name of its own in it, for an example.
+    local function try(body)
+      number = number + 1
+      local backend, name = place.open(), ("dir/%d.state"):format(number)
+      assert(backend:prepare("state"))
+      body(backend, name)
+    end
+
     local function example(what, body)
       it(what, function()
         if not place then return pending(reason) end
-        number = number + 1
-        local backend = place.open()
-        assert(backend:prepare("state"))
-        body(backend, ("dir/%d.state"):format(number))
+        try(body)
+      end)
+    end
+
+    --- Examples that do little but wait for the end of a lease: they begin together, and are over before the others begin.
+    local waiting, begun = {}, nil
+    local function lease_example(what, body)
+      local index = #waiting + 1
+      waiting[index] = body
+      it(what, function()
+        if not place then return pending(reason) end
+        if not begun then
+          begun = {}
+          for at, each in ipairs(waiting) do begun[at] = core.spawn(pcall, try, each) end
+        end
+        local _, ok, problem = assert(begun[index]:join())
+        if not ok then error(problem, 0) end
       end)
     end
 
@@ -91,6 +111,83 @@ for _, kind in ipairs { "memory", "files", "emulator", "rgw" } do
     local function addresses(name)
       return entry.addresses(open(name).document)
     end
+
+    lease_example("is locked by one, as long as that one renews", function(_, name)
+      local ann, taken = nil, 0
+      all(WRITERS, function(index)
+        local held, err = acquire(name, "run" .. index)
+        if held then
+          ann, taken = held, taken + 1
+        else
+          assert.equal("locked", err.kind, err.message)
+        end
+      end)
+      assert.equal(1, taken)
+      outlast()
+      assert(ann:check())
+      assert.match("holder: " .. ann.facts.who, select(2, acquire(name, "bob")).details[1])
+      assert.is_true(lock.read(place.open(), name).renewals >= 3)
+      assert(ann:release())
+      local bob = assert(acquire(name, "bob"))
+      assert.equal(ann.facts.fence + 1, bob.facts.fence)
+      assert.is_false(bob.takeover)
+      assert(bob:release())
+    end)
+
+    lease_example("passes to another when its holder does not renew, or is shut out", function(_, name)
+      local ann = assert(frozen(name, "ann"))
+      outlast()
+      local bob = assert(acquire(name, "bob"))
+      assert.is_true(bob.takeover)
+      assert.equal("lost", select(2, ann:check()).kind)
+      assert.is_nil((lock.remove(place.open(), name, ann.facts.id)))
+      assert(lock.remove(place.open(), name, bob.facts.id))
+      local cid = assert(acquire(name, "cid"))
+      assert.same({ 3, true }, { cid.facts.fence, cid.takeover })
+      assert(cid:release())
+      assert.equal("condition", select(2, bob:release()).kind)
+      assert(ann:release())
+    end)
+
+    lease_example("keeps out a former holder of its state", function(backend, name)
+      local held, ann = assert(frozen(name, "ann")), open(name)
+      assert(ann:begin(held))
+      assert(ann:commit(ann:write(entry.set("a"))))
+      outlast()
+      local second, bob = assert(acquire(name, "bob")), open(name)
+      assert(bob:begin(second))
+      assert(bob:commit(bob:write(entry.set("b"))))
+      ann.log.check = function() return true end -- had looked just before
+      assert.equal("condition", select(2, ann:commit(ann:write(entry.set("late")))).kind)
+      local ok, err = ann:fold()
+      assert.is_nil(ok)
+      assert.matches("saved at .*unsaved%-2", err.hint)
+      assert(bob:fold())
+      assert(second:release())
+      assert.equal("condition", select(2, held:release()).kind)
+      assert.same({ "a", "b" }, addresses(name))
+      assert.equal(1, #backend:list(name .. ".unsaved-"))
+    end)
+
+    lease_example("calls those who wait in the order in which they came", function(backend, name)
+      local held, order, tasks = assert(acquire(name, "ann")), {}, {}
+      for index = 1, 4 do
+        tasks[index] = core.spawn(function()
+          local mine = assert(acquire(name, "run" .. index, { wait = 60 }))
+          order[#order + 1] = index
+          assert(mine:release())
+        end)
+        repeat core.sleep(5) until #backend:list(name .. ".queue/") == index
+      end
+      local dead = queue.new { backend = place.open(), name = name, lease = LEASE, elapsed = function() return core.clock() / 1000 end,
+        facts = { id = "gone", who = "dead", host = "far", pid = 1, command = "scwlua apply", created = "" } }
+      assert(dead:join())
+      tasks[5] = core.spawn(function() assert(assert(acquire(name, "run5", { wait = 60 })):release()) end)
+      assert(held:release())
+      for _, task in ipairs(tasks) do assert(task:join()) end
+      assert.same({ 1, 2, 3, 4 }, order)
+      assert.same({}, backend:list(name .. ".queue/"))
+    end)
 
     example("is prepared as often as one likes, and nothing of that is left", function(backend)
       assert(backend:prepare("state"))
@@ -201,61 +298,6 @@ for _, kind in ipairs { "memory", "files", "emulator", "rgw" } do
       end
     end)
 
-    example("is locked by one, as long as that one renews", function(_, name)
-      local ann, taken = nil, 0
-      all(WRITERS, function(index)
-        local held, err = acquire(name, "run" .. index)
-        if held then
-          ann, taken = held, taken + 1
-        else
-          assert.equal("locked", err.kind, err.message)
-        end
-      end)
-      assert.equal(1, taken)
-      outlast()
-      assert(ann:check())
-      assert.match("holder: " .. ann.facts.who, select(2, acquire(name, "bob")).details[1])
-      assert.is_true(lock.read(place.open(), name).renewals >= 3)
-      assert(ann:release())
-      local bob = assert(acquire(name, "bob"))
-      assert.equal(ann.facts.fence + 1, bob.facts.fence)
-      assert.is_false(bob.takeover)
-      assert(bob:release())
-    end)
-
-    example("passes to another when its holder does not renew, or is shut out", function(_, name)
-      local ann = assert(frozen(name, "ann"))
-      outlast()
-      local bob = assert(acquire(name, "bob"))
-      assert.is_true(bob.takeover)
-      assert.equal("lost", select(2, ann:check()).kind)
-      assert.is_nil((lock.remove(place.open(), name, ann.facts.id)))
-      assert(lock.remove(place.open(), name, bob.facts.id))
-      local cid = assert(acquire(name, "cid"))
-      assert.same({ 3, true }, { cid.facts.fence, cid.takeover })
-      assert(cid:release())
-    end)
-
-    example("calls those who wait in the order in which they came", function(backend, name)
-      local held, order, tasks = assert(acquire(name, "ann")), {}, {}
-      for index = 1, 4 do
-        tasks[index] = core.spawn(function()
-          local mine = assert(acquire(name, "run" .. index, { wait = 60 }))
-          order[#order + 1] = index
-          assert(mine:release())
-        end)
-        repeat core.sleep(5) until #backend:list(name .. ".queue/") == index
-      end
-      local dead = queue.new { backend = place.open(), name = name, lease = LEASE, elapsed = function() return core.clock() / 1000 end,
-        facts = { id = "gone", who = "dead", host = "far", pid = 1, command = "scwlua apply", created = "" } }
-      assert(dead:join())
-      tasks[5] = core.spawn(function() assert(assert(acquire(name, "run5", { wait = 60 })):release()) end)
-      assert(held:release())
-      for _, task in ipairs(tasks) do assert(task:join()) end
-      assert.same({ 1, 2, 3, 4 }, order)
-      assert.same({}, backend:list(name .. ".queue/"))
-    end)
-
     example("keeps a state: written, folded, read again", function(backend, name)
       local made = open(name)
       assert(made:begin())
@@ -267,25 +309,6 @@ for _, kind in ipairs { "memory", "files", "emulator", "rgw" } do
       assert(made:commit(made:write(entry.set("c"))))
       assert.equal(2, made.document.serial)
       assert.same({ "a", "b", "c" }, addresses(name))
-    end)
-
-    example("keeps out a former holder of its state", function(backend, name)
-      local held, ann = assert(frozen(name, "ann")), open(name)
-      assert(ann:begin(held))
-      assert(ann:commit(ann:write(entry.set("a"))))
-      outlast()
-      local second, bob = assert(acquire(name, "bob")), open(name)
-      assert(bob:begin(second))
-      assert(bob:commit(bob:write(entry.set("b"))))
-      ann.log.check = function() return true end -- had looked just before
-      assert.equal("condition", select(2, ann:commit(ann:write(entry.set("late")))).kind)
-      local ok, err = ann:fold()
-      assert.is_nil(ok)
-      assert.matches("saved at .*unsaved%-2", err.hint)
-      assert(bob:fold())
-      assert(second:release())
-      assert.same({ "a", "b" }, addresses(name))
-      assert.equal(1, #backend:list(name .. ".unsaved-"))
     end)
 
     example("keeps the latest deployments of its history", function(backend, name)
