@@ -236,10 +236,13 @@ function methods:versions()
   return require("scw.state.replica").versions(self, view_of(self))
 end
 
---- Where the state stands: two equal positions mean that nothing was written in between.
+--- Where the state stands: two equal positions mean that nothing was written in between. Two sides of a replica that went separate ways may
+--- have come equally far; who wrote last tells them apart.
 ---@return string
 function methods:position()
-  return ("%s %d %d"):format(self.fresh and "new" or self.document.lineage, self.document.serial, self.log and self.log.number or self.last)
+  local last = self.document.trail[#self.document.trail]
+  return ("%s %d %d %s"):format(self.fresh and "new" or self.document.lineage, self.document.serial,
+    self.log and self.log.number or self.last, last and last.writer or trail.NOBODY)
 end
 
 local function conflict(self, message, beside)

@@ -323,6 +323,7 @@ describe("a state with a replica", function()
     local from, to = (core.environment().SCWLUA_SEEDS or ""):match("^(%d+) (%d+)$")
     local count, seeds = { whole = 0, diverged = 0 }, {}
     for seed = math.tointeger(tonumber(from)) or 1, math.tointeger(tonumber(to)) or HISTORIES do seeds[#seeds + 1] = seed end
+    if not from then seeds[#seeds + 1] = 919 end -- its sides go separate ways and come equally far
     local _, failure = parallel.map(seeds, AT_ONCE, function(seed)
       local ok, outcome = pcall(history, seed)
       if not ok then return nil, ("seed %d: %s"):format(seed, outcome) end
@@ -331,6 +332,6 @@ describe("a state with a replica", function()
     end)
     assert.is_nil(failure)
     if from then print(("%d whole, %d diverged"):format(count.whole, count.diverged)) end
-    assert.is_true(count.whole > count.diverged)
+    assert.is_true(from ~= nil or count.whole > count.diverged)
   end)
 end)
