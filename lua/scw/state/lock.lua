@@ -308,11 +308,11 @@ local function try(request, facts, proof, lease, line)
   for _ = 1, ATTEMPTS do
     local present, etag = lock.read(backend, name)
     if not present and etag then return nil, etag end
-    local free, warning, dead = is_free(request, present, { name = facts.host })
-    if not free then return nil, nil, present end
     local stands, lost = line:renew()
     if not stands then return nil, lost end
     if line.number ~= place then return nil, nil, present end -- it stands last now
+    local free, warning, dead = is_free(request, present, { name = facts.host })
+    if not free then return nil, nil, present end
     local body = copy_of(facts)
     body.state, body.renewals, body.fence = "held", 0, (present and present.fence or 0) + 1
     body.created, body.expires = claim.timestamp(backend:now()), claim.expiry(backend, lease)

@@ -529,6 +529,32 @@ describe("a lease", function()
       assert.same({ "cid", "dan", "bob" }, order)
     end)
 
+    it("is taken over at once from who died on this machine, also by one who lost its place meanwhile", function()
+      local witness, get = os.tmpname(), here.backend.get
+      here.backend:put(lock.key(NAME), assert(json.encode({
+        state = "held", id = "dead", who = "ann", host = "box-bob", pid = 1, command = "scwlua apply", created = "", witness = witness,
+        fence = 1, renewals = 0, expires = here.backend.time + 3000,
+      })))
+      local alive, mine = assert(core.file_lock(witness)), nil
+      spawn(function() mine = assert(here.acquire("bob", { wait = 3600 })) end)
+      here.pass(3)
+      function here.backend.get(backend, key)
+        if key ~= lock.key(NAME) then return get(backend, key) end
+        here.backend.get = get
+        alive:release()
+        assert(queue.new({ backend = backend, name = NAME, lease = 30, elapsed = function() return here.spent end,
+          facts = { id = "far", who = "far", host = "far", pid = 1, command = "scwlua apply", created = "" } }):join())
+        backend:delete(queue.key(NAME, 1))
+        here.pass(20)
+        return get(backend, key)
+      end
+      here.pass(2)
+      repeat core.sleep(0) until here.spent > 20
+      here.pass(60)
+      os.remove(witness)
+      assert.equal(2, mine and mine.facts.fence)
+    end)
+
     it("is not snatched from those who wait", function()
       local held = assert(here.acquire("ann"))
       spawn(function() assert(here.acquire("bob", { wait = 3600 })):release() end)
