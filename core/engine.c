@@ -137,9 +137,8 @@ void engine_on_signal(struct engine *engine, struct task_waiter *waiter) {
 static _Noreturn void end_at_once(struct engine *engine, const char *text, int code) {
   farewell_all(engine);
   terminal_restore();
-  ssize_t ignored = write(STDERR_FILENO, text, strlen(text));
-  ignored += write(STDERR_FILENO, "\n", 1);
-  (void)ignored;
+  terminal_offer(STDERR_FILENO, text, strlen(text));
+  terminal_offer(STDERR_FILENO, "\n", 1);
   _exit(code);
 }
 

@@ -24,7 +24,6 @@ struct farewells {
 };
 
 struct farewell {
-  struct farewells *all; /* borrowed: the list it is in */
   struct farewell *next;
   struct farewell **link; /* the pointer that points here */
   struct buffer texts;    /* owned: what everything below points into; never moves once it is filled */
@@ -41,8 +40,9 @@ static void forget(struct farewell *farewell) {
   free(farewell);
 }
 
-void farewell_withdraw(struct farewell *farewell) {
-  uv_mutex_t *guard = &farewell->all->guard;
+void farewell_withdraw(struct engine *engine, struct farewell *farewell) {
+  struct farewells *all = engine_part(engine, &farewell_key);
+  uv_mutex_t *guard = &all->guard;
   uv_mutex_lock(guard);
   *farewell->link = farewell->next;
   if (farewell->next) farewell->next->link = farewell->link;
@@ -56,6 +56,7 @@ static void close_farewells(void *part) {
     next = at->next;
     forget(at);
   }
+  uv_mutex_unlock(&all->guard); /* farewell_all went before */
   uv_mutex_destroy(&all->guard);
   free(all);
 }
@@ -108,7 +109,6 @@ static struct farewell *arm(struct engine *engine, struct farewell *farewell, st
     return NULL;
   }
   uv_mutex_lock(&all->guard);
-  farewell->all = all;
   farewell->next = all->first;
   farewell->link = &all->first;
   if (farewell->next) farewell->next->link = &farewell->next;
@@ -271,5 +271,4 @@ void farewell_all(struct engine *engine) {
   if (!all) return;
   uv_mutex_lock(&all->guard); /* nobody who arms or withdraws one now gets further */
   carry_out(engine, all);
-  uv_mutex_unlock(&all->guard);
 }

@@ -35,7 +35,7 @@ struct farewell *farewell_file(struct engine *engine, const struct farewell_file
                                struct error *err);
 
 /* Forgets it and frees it. */
-void farewell_withdraw(struct farewell *farewell);
+void farewell_withdraw(struct engine *engine, struct farewell *farewell);
 
 /* For engine.c: carries out what is left, the latest first. The loop stands still meanwhile: this is called
  * from its thread, or, as the last thing of the process, from another one. */

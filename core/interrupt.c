@@ -7,7 +7,6 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -25,7 +24,7 @@ static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
 enum { NUMBERS = sizeof numbers / sizeof *numbers };
 
 struct interrupts {
-  uv_async_t heard; /* first member: on_closed frees the whole struct */
+  uv_async_t heard; /* first member: on_heard finds the whole struct */
   struct interrupt_listener listener;
   struct sigaction before[NUMBERS];
   bool watched[NUMBERS];
@@ -34,10 +33,10 @@ struct interrupts {
   atomic_llong pending;  /* the signal that was not heard yet, with its moment; 0: none; DEAF; SILENT */
   atomic_llong repeated; /* the one of these that another one came after */
   atomic_int last;       /* that other one */
-  atomic_bool closing;
 };
 
-/* What a signal handler finds. */
+/* What a signal handler finds; it may still be running in some thread when signals are watched no longer. */
+static struct interrupts only;
 static struct interrupts *_Atomic watching;
 
 /* A signal and its moment as one number, so that they change as one. */
@@ -85,7 +84,7 @@ static bool is_deaf_to(struct interrupts *all, long long signal) {
 static void *wait_for_again(void *argument) {
   struct interrupts *all = argument;
   const struct timespec look = {.tv_nsec = LOOK_MS * 1000000L};
-  while (!atomic_load(&all->closing)) {
+  while (atomic_load(&all->pending) != SILENT) {
     if (sem_wait(&all->again) != 0) continue;
     long long unheard = atomic_load(&all->repeated);
     for (int waited = 0; waited < GRACE_MS && is_deaf_to(all, unheard); waited += LOOK_MS)
@@ -114,24 +113,14 @@ static int start_thread(struct interrupts *all) {
   return status;
 }
 
-static void on_closed(uv_handle_t *handle) {
-  struct interrupts *all = (struct interrupts *)handle;
-  (void)sem_destroy(&all->again);
-  free(all);
-}
-
 struct interrupts *interrupts_open(uv_loop_t *loop, const struct interrupt_listener *listener,
                                    struct error *err) {
-  struct interrupts *all = calloc(1, sizeof *all);
-  if (!all) {
-    error_set(err, ERROR_MEMORY, "out of memory");
-    return NULL;
-  }
+  struct interrupts *all = &only;
+  memset(all, 0, sizeof *all);
   all->listener = *listener;
   int status = uv_async_init(loop, &all->heard, on_heard);
   if (status != 0) {
     error_set(err, ERROR_IO, "cannot watch signals: %s", uv_strerror(status));
-    free(all);
     return NULL;
   }
   uv_unref((uv_handle_t *)&all->heard);
@@ -139,7 +128,7 @@ struct interrupts *interrupts_open(uv_loop_t *loop, const struct interrupt_liste
   status = start_thread(all);
   if (status != 0) {
     error_set(err, ERROR_IO, "cannot watch signals: %s", strerror(status));
-    uv_close((uv_handle_t *)&all->heard, on_closed);
+    uv_close((uv_handle_t *)&all->heard, NULL);
     return NULL;
   }
   atomic_store(&watching, all);
@@ -164,8 +153,7 @@ void interrupts_close(struct interrupts *interrupts) {
     if (interrupts->watched[i]) (void)sigaction(numbers[i], &interrupts->before[i], NULL);
   atomic_store(&watching, NULL);
   interrupts_silence(interrupts);
-  atomic_store(&interrupts->closing, true);
   (void)sem_post(&interrupts->again);
   (void)pthread_join(interrupts->thread, NULL);
-  uv_close((uv_handle_t *)&interrupts->heard, on_closed);
+  uv_close((uv_handle_t *)&interrupts->heard, NULL);
 }

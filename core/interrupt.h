@@ -35,7 +35,7 @@ void interrupts_pass(const struct interrupts *interrupts);
  * interrupts_pass, when it is being ended already. Accepts NULL. */
 void interrupts_silence(struct interrupts *interrupts);
 
-/* Signals do again what they did before. Accepts NULL; the loop has to run once more to free it. */
+/* Signals do again what they did before. Accepts NULL; the loop has to run once more. */
 void interrupts_close(struct interrupts *interrupts);
 
 #endif

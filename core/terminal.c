@@ -80,7 +80,7 @@ static struct sigaction suspend_before;
 static void show(void) {
   if (!hidden) return;
   hidden = 0;
-  (void)tcsetattr(STDIN_FILENO, TCSADRAIN, &visible);
+  (void)tcsetattr(STDIN_FILENO, TCSANOW, &visible); /* waits for nothing: the output may be stopped */
 }
 
 static void on_deadly(int number) {
@@ -124,7 +124,15 @@ void terminal_show(void) {
 void terminal_restore(void) {
   static const char cursor[] = "\033[?25h";
   show();
-  if (isatty(STDOUT_FILENO) == 1) (void)terminal_write(STDOUT_FILENO, cursor, sizeof cursor - 1, NULL);
+  if (isatty(STDOUT_FILENO) == 1) terminal_offer(STDOUT_FILENO, cursor, sizeof cursor - 1);
+}
+
+void terminal_offer(int fd, const char *text, size_t length) {
+  enum { PATIENCE_MS = 100 };
+  struct pollfd taker = {.fd = fd, .events = POLLOUT};
+  if (poll(&taker, 1, PATIENCE_MS) != 1 || !(taker.revents & POLLOUT)) return;
+  ssize_t ignored = write(fd, text, length);
+  (void)ignored;
 }
 
 /* Lines

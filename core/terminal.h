@@ -32,6 +32,8 @@ bool terminal_hide(struct error *err);
 void terminal_show(void);
 /* For a process that ends without what follows otherwise: echo and cursor are as before. */
 void terminal_restore(void);
+/* The same for what it still has to say: not at all where nobody takes it. */
+void terminal_offer(int fd, const char *text, size_t length);
 
 /* Lines of standard input. One a process: what it has read ahead is gone for others. */
 struct terminal_reader;

@@ -62,7 +62,7 @@ static int api_farewell_file(lua_State *L) {
 /* farewell:withdraw(): twice is fine */
 static int api_withdraw(lua_State *L) {
   struct farewell_handle *handle = luaL_checkudata(L, 1, FAREWELL_METATABLE);
-  if (handle->farewell) farewell_withdraw(handle->farewell);
+  if (handle->farewell) farewell_withdraw(engine_from(L), handle->farewell);
   handle->farewell = NULL;
   return 0;
 }

@@ -6,6 +6,7 @@
 #include "file.h"
 #include "program.h"
 
+#include <fcntl.h>
 #include <lauxlib.h>
 #include <pthread.h>
 #include <signal.h>
@@ -186,12 +187,51 @@ static void test_stands_still(void) {
   CHECK(waitpid(holder, NULL, 0) == holder);
 }
 
+/* What the code that does not return withdraws while farewells are said may be gone already. */
+static void test_withdrawn_meanwhile(void) {
+  char said[4096];
+  pid_t holder = hold_guard(1500000);
+  CHECK(file_write(path_of("two"), "held", 4, FILE_PRIVATE, NULL));
+  CHECK(run_apart("arm('lock')\n"
+                  "local two = assert(core.farewell_file({path = directory .. '/two', guard = directory .. "
+                  "'/guard2',\n"
+                  "  bytes = 'released', present = core.hex(core.digest('sha256', 'held'))}))\n"
+                  "signals(20, 15, 100, 15, 200, 15) busy(1200) two:withdraw() while true do end",
+                  said, sizeof said) == 143);
+  CHECK_TEXT(said, line);
+  CHECK(is_released());
+  CHECK(waitpid(holder, NULL, 0) == holder);
+}
+
+/* Nobody reads what the program says last: it ends all the same. */
+static void test_full(void) {
+  int ends[2];
+  int status = 0;
+  char block[4096] = {0};
+  if (!CHECK(pipe(ends) == 0)) return;
+  CHECK(fcntl(ends[1], F_SETFL, O_NONBLOCK) == 0);
+  while (write(ends[1], block, sizeof block) > 0) {
+  }
+  CHECK(fcntl(ends[1], F_SETFL, 0) == 0);
+  pid_t child = fork();
+  if (child == 0) {
+    struct error err;
+    (void)dup2(ends[1], STDERR_FILENO);
+    _exit(program_run(prelude, "signals(1, 2, 100, 2, 200, 2) while true do end", prepare, &err));
+  }
+  CHECK(child > 0 && waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 130);
+  (void)close(ends[0]);
+  (void)close(ends[1]);
+}
+
 int main(void) {
   if (!CHECK(mkdtemp(directory))) return check_report();
   test_deaf();
   test_slow();
   test_stands_still();
-  for (const char *const *name = (const char *const[]){"lock", "guard", NULL}; *name; name++)
+  test_withdrawn_meanwhile();
+  test_full();
+  for (const char *const *name = (const char *const[]){"lock", "guard", "two", "guard2", NULL}; *name; name++)
     (void)unlink(path_of(*name));
   CHECK(rmdir(directory) == 0);
   return check_report();
