@@ -77,6 +77,12 @@ function args.values(command, words)
   local ok, values = pcall(parser.parse, parser, words)
   if failed then return explain(command, failed) end
   if not ok then error(values, 0) end
+  for _, one in ipairs(options.join(command.arguments or {}, args.options(command))) do
+    local given = values[options.field(one.name)]
+    for _, value in ipairs(one.repeats and given or { given }) do
+      if value == "" then return wrong(("%s: %s is empty"):format(command.name, one.name), command) end
+    end
+  end
   return values
 end
 
