@@ -36,6 +36,7 @@ text.saved_plan = {
   again = "plan again",
   leave_out = "leave that out, or plan again with it",
   same_program = "plan again with this version, or apply with that one",
+  next = "What was done is saved. A saved plan is carried out once: fix the cause, if there is one, and plan again.",
   out_needs_plan = "--out saves a plan: add --plan",
   written = function(path, command) return ("Saved in %s. `%s` carries out this plan, or nothing."):format(path, command) end,
   made = function(path, when, who) return ("plan: %s, made %s by %s"):format(path, when, who) end,

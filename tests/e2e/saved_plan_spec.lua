@@ -169,6 +169,32 @@ describe("a saved plan", function()
     refused("container%.web: was update, now create", "apply", "x.plan")
   end)
 
+  it("is refused when a file that it sends is another one", function()
+    write("page.html", "LOOKED AT")
+    write("shop.lua", (state:gsub('stack:output', 'local pages = stack:bucket("pages", { name = "saved-plan-pages" })\n'
+      .. '    stack:object("page", { bucket = pages, key = "page.html", source = "page.html" })\n    %0')))
+    done("plan", "--out", "x.plan", "shop.lua")
+    write("page.html", "NEVER LOOKED AT")
+    refused("the stack is not the one that the plan was made from", "apply", "x.plan")
+    write("page.html", "LOOKED AT")
+    done("apply", "x.plan")
+  end)
+
+  it("says how to go on when it fails, and no secret that it was given", function()
+    done("plan", "--out", "x.plan", "--set", "token=" .. GIVEN, "shop.lua")
+    emulator:faults { { service = "api", method = "POST", path = "/containers$", status = 400 } }
+    local result = run("apply", "--set", "token=" .. GIVEN, "x.plan")
+    emulator:faults {}
+    assert.equal(1, result.status)
+    assert.matches("A saved plan is carried out once: fix the cause, if there is one, and plan again", (result.stderr:gsub("%s+", " ")))
+    local here = { directory = directory }
+    assert.equal(0, program.run({ "plan", "--emulator", "--out", "y.plan", "--set", "token=" .. GIVEN, "shop.lua" }, here).status)
+    result = program.run({ "apply", "--set", "token=" .. GIVEN, "y.plan" }, here)
+    assert.equal(0, result.status, result.stderr)
+    assert.matches("state list %-%-emulator %-%-set token=… shop%.lua", result.stdout)
+    assert.is_nil(result.stdout:find(GIVEN, 1, true))
+  end)
+
   it("is for one state", function()
     done("plan", "--out", "x.plan", "shop.lua")
     write("shop.lua", (state:gsub("shop%.state", "other.state")))
@@ -203,12 +229,15 @@ describe("a saved plan", function()
       { '{"kind":"scwlua.plan","format":1,"stack":"shop.lua","sealed":""}', "the saved plan is empty" },
       { '{"kind":"scwlua.plan","format":1,"stack":"shop.lua","sealed":"e30="}', "the saved plan is not sealed, but it has to be" },
       { '{"kind":"scwlua.plan","format":1,"stack":1,"sealed":""}', "y%.plan is damaged" },
+      { '{"kind":"scwlua.plan","format":1,"stack":"","sealed":""}', "y%.plan is damaged" },
+      { '{"kind":"scwlua.plan","format":1,"stack":"a\\u0000b","sealed":""}', "y%.plan is damaged" },
     } do
       write("y.plan", pair[1])
       refused(pair[2], "apply", "y.plan")
     end
     local last = json.decode(refused("damaged", "apply", "--json", "y.plan").stdout:match("[^\n]+\n$"))
     assert.equal("finished failed", last.event .. " " .. last.result)
+    refused("%-%-out no/such/x%.plan: there is no directory no/such", "plan", "--out", "no/such/x.plan", "shop.lua")
     refused("shop%.lua: there is something else than a saved plan", "plan", "--out", "shop.lua", "shop.lua")
     assert.equal(state, core.file_read(directory .. "/shop.lua"))
   end)

@@ -83,13 +83,16 @@ local function called()
   return words and words:match("^([^%z]+)") or core.program
 end
 
---- The options that commands about the same stack need again.
+--- The options that commands about the same stack need again; secrets only by name.
 ---@param given table
+---@param stack scw.dsl.Stack
 ---@return string
-local function repeated(given)
-  local words = {}
+local function repeated(given, stack)
+  local words, secret = {}, {}
+  for _, entry in ipairs(stack.config or {}) do secret[entry.name] = entry.secret end
   for _, assignment in ipairs(given.set or {}) do
-    words[#words + 1] = " --set " .. spelled(assignment.name .. "=" .. assignment.value)
+    local value = secret[assignment.name] and "…" or spelled(assignment.value)
+    words[#words + 1] = (" --set %s=%s"):format(assignment.name, value)
   end
   if given.config_file then words[#words + 1] = " --config-file " .. spelled(given.config_file) end
   return table.concat(words)
@@ -191,14 +194,14 @@ local function carry_out(context, session, words, make_plan)
   if facts.result == "done" then
     if words.next_steps and context.options.emulator and not console.json then
       console:print("")
-      console:print(text.next_steps(spelled(called()), spelled(context.options.stack), repeated(context.options)))
+      console:print(text.next_steps(spelled(called()), spelled(context.options.stack), repeated(context.options, session.stack)))
     end
     return 0
   end
   if #facts.failures > 0 then
     console:complain(summary.failures(facts, console))
   end
-  if not console.json then console:complain(style.wrap(summary.next(facts), console.style.columns)) end
+  if not console.json then console:complain(style.wrap(summary.next(facts, words.once), console.style.columns)) end
   return facts.result == "interrupted" and 130 or 1
 end
 
@@ -206,6 +209,7 @@ end
 ---@field question string
 ---@field nothing? string
 ---@field next_steps? boolean
+---@field once? boolean the same command does nothing the next time
 ---@field bare? boolean the stack's resources are not needed
 ---@field locate? fun(): boolean|nil, scw.Error|nil tells where the stack is before anything is opened
 ---@field prepare? fun(workspace: scw.Workspace): { bare: boolean }|nil, scw.Error|nil sets options before the stack is read

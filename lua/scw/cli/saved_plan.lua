@@ -65,7 +65,8 @@ function saved_plan.read(path)
     return unusable(path, ("is a saved plan of another format (%s)"):format(tostring(found.format)), text.saved_plan.same_program)
   end
   local sealed = type(found.sealed) == "string" and core.unbase64(found.sealed)
-  if not sealed or type(found.stack) ~= "string" or type(found.emulator or false) ~= "boolean"
+  local path_there = type(found.stack) == "string" and found.stack ~= "" and not found.stack:find("\0", 1, true)
+  if not sealed or not path_there or type(found.emulator or false) ~= "boolean"
     or type(found.profile or "") ~= "string" then
     return unusable(path, "is damaged")
   end
@@ -117,6 +118,14 @@ end
 ---@param path string
 ---@return boolean|nil, scw.Error|nil
 function saved_plan.check_target(path)
+  local directory = path:match("^(.*)/[^/]*$") or "."
+  local facts, failure = core.file_stat(directory == "" and "/" or directory)
+  if not facts or facts.kind ~= "directory" then
+    return nil, errors.new({
+      code = "INFRA_004", kind = "not_found", message = ("--out %s: there is no directory %s"):format(path, directory),
+      details = failure and failure.kind ~= "not_found" and { failure.message } or nil,
+    })
+  end
   if not core.file_stat(path) or saved_plan.is(path) and saved_plan.read(path) then return true end
   return nil, errors.new({
     code = "INFRA_001", kind = "exists", message = ("--out %s: there is something else than a saved plan"):format(path),
@@ -271,7 +280,7 @@ function saved_plan.apply(context, words)
     return { bare = content.goal == "rollback" }
   end
   return require("scw.cli.deploy").run(context, {
-    question = words.question, next_steps = words.next_steps, locate = locate, prepare = prepare,
+    question = words.question, next_steps = words.next_steps, locate = locate, prepare = prepare, once = true,
   }, function(session)
     local made, failure = GOALS[content.goal](session, content)
     if not made then return nil, failure end

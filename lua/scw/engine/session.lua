@@ -217,7 +217,8 @@ function methods:destroy_plan()
   return made
 end
 
---- A digest of what the plans of this session rest on besides the state and the service: files, values from outside, the place.
+--- A digest of what the plans of this session rest on besides the state and the service: the files of the stack and those that are
+--- sent, values from outside, the place.
 ---@param key string secret bytes: some of those values are guessed easily
 ---@return string hexadecimal
 function methods:basis(key)
@@ -225,6 +226,12 @@ function methods:basis(key)
   for name, content in next, (self.stack.basis or {}) do facts[name] = core.hex(core.hmac("sha256", key, content)) end
   for kind, value in next, place_of(self) do
     if type(value) == "string" then facts["place " .. kind] = value end
+  end
+  for _, node in ipairs(self.set.nodes) do
+    for name, field in next, node.type.fields do
+      local path = field.file and node.fields[name]
+      if type(path) == "string" then facts["file " .. path] = core.hex(core.hmac("sha256", key, core.file_read(path) or "")) end
+    end
   end
   return core.hex(core.hmac("sha256", key, assert(json.encode(facts))))
 end

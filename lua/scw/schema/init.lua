@@ -13,6 +13,7 @@ local difference = require "scw.schema.difference"
 ---@field required? boolean
 ---@field default? any what the service fills in when nothing is sent
 ---@field computed? boolean the service decides when nothing is asked for: never a difference then
+---@field file? boolean it names a file that is read while applying
 ---@field replace? true|"presence"|"decrease"|"off" which changes force a replacement: all; set or unset; smaller; true to false
 ---@field secret? boolean never readable, printed or stored: compared by fingerprint (maps: by key and fingerprint)
 ---@field secret_twin? string in a field that is not secret: the field to use for secrets instead

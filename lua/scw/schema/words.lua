@@ -11,7 +11,7 @@ words.common = {
 --- Options particular to a kind.
 words.particular = {
   str = { enum = true, pattern = true, format = true, min = true, max = true, encoding = true, generate = true,
-    forbidden = true, soft_max = true },
+    forbidden = true, soft_max = true, file = true },
   int = { min = true, max = true, soft_min = true, soft_max = true, multiple = true },
   float = { min = true, max = true },
   bool = {},

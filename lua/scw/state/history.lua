@@ -276,7 +276,7 @@ function history.preserve(store)
   local keys, failure = store.backend:list(place.key)
   if not keys then return not_written(failure) end
   for _, key in ipairs(keys) do there[key] = true end
-  if not there[place.key .. ".snapshot"] then
+  if not there[place.key .. ".snapshot"] or not there[place.key .. ".record"] then -- what was cut off may have left half of it
     local ok, err = copy_state(store, place)
     if not ok and NO_COPY[err.kind] then ok, err = put_state(store, place) end
     if not ok then return not_written(err) end

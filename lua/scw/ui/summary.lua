@@ -136,8 +136,10 @@ end
 
 --- What to do now.
 ---@param facts scw.DeploymentFacts
+---@param once? boolean the same command does nothing the next time
 ---@return string
-function summary.next(facts)
+function summary.next(facts, once)
+  if once then return text.saved_plan.next end
   return facts.result == "interrupted" and text.apply.next_interrupted or text.apply.next_failed(core.program)
 end
 

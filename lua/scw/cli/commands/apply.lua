@@ -7,8 +7,8 @@ return {
   group = "Deploy", order = 3,
   summary = "Make Scaleway match the stack.",
   description = "Shows the plan, asks, and carries it out as wide as the dependencies allow. The state is saved as results arrive: after a "
-    .. "failure or an interrupt, the same command goes on where it stopped. A plan that `plan --out` saved is carried out without a "
-    .. "question, and only if planning again comes to the same: it is refused when the state, the stack or what exists changed since.",
+    .. "failure or an interrupt, the same command goes on where it stopped. A plan that `plan --out` saved is carried out once and without "
+    .. "a question, and only if planning again comes to the same: it is refused when the state, the stack or what exists changed since.",
   arguments = { saved_plan.argument },
   options = options.join({
     options.yes, options.target, options.exclude, options.replace, options.no_refresh, options.parallel,

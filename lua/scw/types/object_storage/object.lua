@@ -11,7 +11,7 @@ return schema.type {
     bucket = schema.ref { to = "bucket", attribute = "name", required = true, replace = true },
     key = schema.str { required = true, replace = true, min = 1, max = 1024 },
     content = schema.str { doc = "The bytes themselves …" },
-    source = schema.str { doc = "… or the file that holds them, read while applying." },
+    source = schema.str { file = true, doc = "… or the file that holds them, read while applying." },
     content_type = schema.str { default = "application/octet-stream" },
     metadata = schema.map { of = "string", default = {}, doc = "Names are lower case." },
     storage_class = schema.str { default = "STANDARD", enum = { "STANDARD", "GLACIER", "ONEZONE_IA" } },
