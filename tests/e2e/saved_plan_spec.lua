@@ -2,6 +2,7 @@
 local core = require "core"
 local json = require "scw.json"
 local program = require "tests.e2e.program"
+local user = require "tests.e2e.user"
 
 local GIVEN = "s3cret-of-the-command-line"
 
@@ -23,50 +24,37 @@ return scw.stack {
 ]]
 
 describe("a saved plan", function()
-  local directory, emulator, environment, state
-  local function write(name, text) assert(core.file_write(directory .. "/" .. name, text)) end
-
-  --- Runs the program; nothing it says holds the secret.
-  local function run(...)
-    local result = program.run({ ... }, { directory = directory, environment = environment })
-    assert.is_nil((result.stdout .. result.stderr):find(GIVEN, 1, true))
-    return result
-  end
+  local ann, emulator, state
+  local function write(name, text) ann:write(name, text) end
+  local function run(...) return ann:run(...) end
   local function done(...)
-    local result = run(...)
-    assert.equal(0, result.status, result.stdout .. result.stderr)
+    local result = ann:done(...)
     return result.stdout .. result.stderr
   end
+
   --- It fails with this one error and changes nothing.
   local function refused(pattern, ...)
-    local before = core.file_read(directory .. "/shop.state")
-    local result = run(...)
-    assert.equal(1, result.status, result.stdout .. result.stderr)
-    assert.matches(pattern, (result.stderr:gsub("\n%s+", " ")))
-    assert.is_nil(result.stderr:find("error INFRA.*error INFRA"), result.stderr)
-    assert.is_nil(result.stderr:find("traceback", 1, true), result.stderr)
-    assert.equal(before, core.file_read(directory .. "/shop.state"))
-    return result
+    local before = core.file_read(ann.directory .. "/shop.state")
+    local said = ann:refused(...)
+    assert.matches(pattern, said)
+    assert.is_nil(said:find("error INFRA.*error INFRA"), said)
+    assert.equal(before, core.file_read(ann.directory .. "/shop.state"))
   end
 
-  setup(function() emulator = program.emulator() end)
-  teardown(function() emulator:stop() end)
   before_each(function()
-    emulator:reset()
-    directory, environment = program.directory(), {}
-    for name, value in pairs(emulator.environment) do environment[name] = value end
-    assert(core.directory_create(directory .. "/modules"))
     state = STACK:format("")
-    write("shop.lua", state)
+    ann = user.new { files = { ["shop.lua"] = state }, secrets = { GIVEN } }
+    emulator = ann.emulator
+    assert(core.directory_create(ann.directory .. "/modules"))
     write("modules/greeting.lua", 'return { text = "say " }\n')
   end)
-  after_each(function() program.remove(directory) end)
+  after_each(function() ann:leave() end)
 
   it("is carried out without a question, once", function()
     local said = done("plan", "--out", "first.plan", "--set", "size=3", "shop.lua")
     assert.matches("Saved in first%.plan%. `.- apply first%.plan` carries", said)
-    assert.equal(384, core.file_stat(directory .. "/first.plan").mode) -- 0600
-    assert.is_nil(core.file_read(directory .. "/first.plan"):find("nginx", 1, true))
+    assert.equal(384, core.file_stat(ann.directory .. "/first.plan").mode) -- 0600
+    assert.is_nil(core.file_read(ann.directory .. "/first.plan"):find("nginx", 1, true))
     assert.matches("3 created", done("apply", "first.plan"))
     assert.equal(3, emulator:api("GET", "/containers/v1/regions/fr-par/containers").containers[1].max_scale)
     refused("INFRA_011: the state changed since the plan was made .*latest deployment: .*plan: first%.plan, made .*hint: plan again",
@@ -77,8 +65,7 @@ describe("a saved plan", function()
   end)
 
   it("says for programs what an apply says", function()
-    local plan = json.decode(program.run({ "plan", "--json", "--out", "x.plan", "shop.lua" },
-      { directory = directory, environment = environment }).stdout)
+    local plan = ann:answer("plan", "--json", "--out", "x.plan", "shop.lua")
     local lines = {}
     for line in done("apply", "--json", "x.plan"):gmatch("[^\n]+") do lines[#lines + 1] = json.decode(line) end
     plan.lineage, lines[1].plan.lineage = nil, nil -- nothing was there yet
@@ -112,7 +99,7 @@ describe("a saved plan", function()
   it("is not looked for in what comes out of a pipe, which can be read once", function()
     write("note.lua", 'return require("scw").stack { name = "n", build = function(stack) stack:value("a", { input = 1 }) end }')
     local result = program.run({ "apply", "--yes", "--emulator", "/dev/stdin" },
-      { directory = directory, wrapper = { "sh", "-c", 'cat note.lua | "$0" "$@"' } })
+      { directory = ann.directory, wrapper = { "sh", "-c", 'cat note.lua | "$0" "$@"' } })
     assert.equal(0, result.status, result.stderr)
     assert.matches("1 created", result.stdout)
   end)
@@ -121,7 +108,7 @@ describe("a saved plan", function()
     for _, sealed in ipairs { "", ", sealed = false" } do
       write("shop.lua", STACK:format(sealed))
       done("plan", "--out", "x.plan", "--set", "token=" .. GIVEN, "shop.lua")
-      local bytes = core.file_read(directory .. "/x.plan")
+      local bytes = core.file_read(ann.directory .. "/x.plan")
       local content = core.unbase64(json.decode(bytes).sealed)
       assert.equal(sealed ~= "", content:find("container_namespace.main", 1, true) ~= nil)
       for _, form in ipairs { GIVEN, core.base64(GIVEN), core.hex(GIVEN) } do
@@ -144,16 +131,16 @@ describe("a saved plan", function()
     refused(stale, "apply", "x.plan")
     write("modules/greeting.lua", 'return { text = "say " }\n')
     for name, value in pairs { GREETING = "good bye", SCWLUA_CONFIG_SIZE = "2", SCW_DEFAULT_ZONE = "fr-par-3" } do
-      environment[name] = value
+      ann.environment[name] = value
       refused(stale, "apply", "x.plan")
-      environment[name] = nil
+      ann.environment[name] = nil
     end
     write("shop.config.yaml", "size: 4\n")
     refused(stale, "apply", "x.plan")
-    assert(core.file_remove(directory .. "/shop.config.yaml"))
-    core.exec { argv = { "mv", "shop.lua", "store.lua" }, directory = directory }
+    assert(core.file_remove(ann.directory .. "/shop.config.yaml"))
+    core.exec { argv = { "mv", "shop.lua", "store.lua" }, directory = ann.directory }
     refused("x%.plan is for the stack shop%.lua, which is not there", "apply", "x.plan")
-    core.exec { argv = { "mv", "store.lua", "shop.lua" }, directory = directory }
+    core.exec { argv = { "mv", "store.lua", "shop.lua" }, directory = ann.directory }
     done("apply", "x.plan")
   end)
 
@@ -187,7 +174,7 @@ describe("a saved plan", function()
     emulator:faults {}
     assert.equal(1, result.status)
     assert.matches("A saved plan is carried out once: fix the cause, if there is one, and plan again", (result.stderr:gsub("%s+", " ")))
-    local here = { directory = directory }
+    local here = { directory = ann.directory }
     assert.equal(0, program.run({ "plan", "--emulator", "--out", "y.plan", "--set", "token=" .. GIVEN, "shop.lua" }, here).status)
     result = program.run({ "apply", "--set", "token=" .. GIVEN, "y.plan" }, here)
     assert.equal(0, result.status, result.stderr)
@@ -200,15 +187,15 @@ describe("a saved plan", function()
     write("shop.lua", (state:gsub("shop%.state", "other.state")))
     done("apply", "--yes", "shop.lua")
     write("shop.lua", state)
-    core.exec { argv = { "sh", "-c", "mv other.state shop.state && rm -r other.*" }, directory = directory }
+    core.exec { argv = { "sh", "-c", "mv other.state shop.state && rm -r other.*" }, directory = ann.directory }
     refused("the state changed since the plan was made", "apply", "x.plan")
-    environment.SCWLUA_STATE_PASSPHRASE = "another passphrase"
+    ann.environment.SCWLUA_STATE_PASSPHRASE = "another passphrase"
     refused("INFRA_011: .*saved plan", "apply", "x.plan")
   end)
 
   it("is refused when it was changed, whatever the bit", function()
     done("plan", "--target", "value.note", "--out", "x.plan", "shop.lua")
-    local saved = json.decode(core.file_read(directory .. "/x.plan"))
+    local saved = json.decode(core.file_read(ann.directory .. "/x.plan"))
     local sealed = core.unbase64(saved.sealed)
     for at = 1, #sealed, #sealed // 20 do
       saved.sealed = core.base64(sealed:sub(1, at - 1) .. string.char(sealed:byte(at) ~ (1 << at % 8)) .. sealed:sub(at + 1))
@@ -235,10 +222,10 @@ describe("a saved plan", function()
       write("y.plan", pair[1])
       refused(pair[2], "apply", "y.plan")
     end
-    local last = json.decode(refused("damaged", "apply", "--json", "y.plan").stdout:match("[^\n]+\n$"))
+    local last = json.decode(run("apply", "--json", "y.plan").stdout:match("[^\n]+\n$"))
     assert.equal("finished failed", last.event .. " " .. last.result)
     refused("%-%-out no/such/x%.plan: there is no directory no/such", "plan", "--out", "no/such/x.plan", "shop.lua")
     refused("shop%.lua: there is something else than a saved plan", "plan", "--out", "shop.lua", "shop.lua")
-    assert.equal(state, core.file_read(directory .. "/shop.lua"))
+    assert.equal(state, core.file_read(ann.directory .. "/shop.lua"))
   end)
 end)
