@@ -68,6 +68,7 @@ local LOOKUP_ROUNDS = 100
 ---@field stack scw.dsl.Stack
 ---@field options scw.SessionOptions
 ---@field warnings { message: string, source?: string, address?: string }[]
+---@field passing { message: string }[] warnings of the latest plan alone
 local methods = {}
 local metatable = { __index = methods }
 
@@ -149,7 +150,7 @@ local function look(self, document, set)
     return observe.run(tools(self), document, set, place_of(self), self.options.refresh ~= false)
   end)
   if observed or self.command ~= "plan" or err.kind ~= "silent" then return observed, err, adoption end
-  self.warnings[#self.warnings + 1] = { message = BLIND }
+  self.passing[#self.passing + 1] = { message = BLIND }
   return {}, nil, { entries = {}, found = {} }
 end
 
@@ -158,7 +159,7 @@ local function warn_of_holder(self)
   if self.taken and not self.taken:is_closed() then return end -- it is this run
   local holder = locks.holder(self.backend, self.name)
   if not holder then return end
-  self.warnings[#self.warnings + 1] = {
+  self.passing[#self.passing + 1] = {
     message = ("a deployment is under way: what it has begun looks interrupted here; it is that of %s"):format(
       locks.describe(holder, self.backend:now())),
   }
@@ -177,6 +178,7 @@ local function make_plan(self, wish)
     if not client then return nil, err end
   end
   local position = self.store:position()
+  self.passing = {}
   if self.store.segments > 0 or next(document.intents) then warn_of_holder(self) end
   local observed, adoption
   observed, err, adoption = look(self, document, set)
@@ -189,7 +191,7 @@ local function make_plan(self, wish)
   })
   if not made then return nil, err end
   made.position, made.adoption = position, adoption.entries
-  table.move(self.warnings, 1, #self.warnings, #made.warnings + 1, made.warnings)
+  for _, list in ipairs({ self.warnings, self.passing }) do table.move(list, 1, #list, #made.warnings + 1, made.warnings) end
   return made
 end
 

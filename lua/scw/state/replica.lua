@@ -89,6 +89,9 @@ local function choose(self, views, failures)
     if err then
       local other = views[mirror:other(one)]
       err.details[#err.details + 1] = ("this is the %s of the state"):format(one.role)
+      local besides = failures[mirror:other(one)]
+      err.nowhere = besides ~= nil and besides.kind == "invalid"
+      if err.nowhere then err.details[#err.details + 1] = "the other side cannot be read either: " .. besides.message end
       if other then
         err.details[#err.details + 1] = "readable: " .. described(other)
         if err.kind == "invalid" and not other.fresh then

@@ -213,6 +213,10 @@ function methods:load()
   local outcome, err
   if self.backend.sides then
     outcome, err = require("scw.state.replica").load(self, view_of(self))
+    if not outcome and self.salvage and err.kind == "invalid" and err.nowhere then
+      outcome, err = look_past(self)
+      return outcome and self.document, err
+    end
     if not outcome then return nil, err end
     if self.fresh then return self.document end
     outcome, err = check_lineage(self, self.document)

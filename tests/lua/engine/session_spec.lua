@@ -149,6 +149,18 @@ describe("a session", function()
     assert.same({}, world:plan(stack()).warnings)
   end)
 
+  it("says so no longer when it plans again, later", function()
+    local world, waiting, first = cloud.world(), nil, nil
+    world.cloud.before = function(verb)
+      if verb ~= "create" or waiting then return end
+      waiting = world:session(stack())
+      first = assert(waiting:plan())
+    end
+    assert.equal("", cloud.failures(world:apply(stack())))
+    assert.equal(1, #first.warnings)
+    assert.same({}, assert(waiting:plan()).warnings)
+  end)
+
   it("puts away what a run left that died when all was done, unless somebody works on the state", function()
     local world, name = cloud.world(), "test.state"
     local held, segment

@@ -1,9 +1,11 @@
+local amend = require "scw.engine.amend"
 local cloud = require "tests.lua.engine.cloud"
 local core = require "core"
 local json = require "scw.json"
 local lock = require "scw.state.lock"
 local memory = require "tests.lua.state.memory"
 local mirror = require "scw.state.mirror"
+local past = require "scw.engine.past"
 
 local PATIENCE = 0.2
 
@@ -527,6 +529,27 @@ describe("a state with a replica", function()
     end
     apply({ "a" })
     assert_equal_sides()
+  end)
+
+  it("comes back from the history when both sides are damaged", function()
+    apply({ "a" })
+    apply({ "a", "b" })
+    for _, one in ipairs({ primary, replica }) do one.inner.objects["test.state"].bytes = "{" end
+    local plan, err = run():session(stack({ "a", "b" })):plan()
+    assert.is_nil(plan)
+    assert.matches("the other side cannot be read either", err.details[3])
+    assert.matches("`state push %-%-force STACK FILE`", err.hint)
+    local session = run():session(stack({ "a", "b" }))
+    local document = assert(past.document(session, assert(past.records(session))[1].id))
+    session = run():session(stack({ "a", "b" }), { salvage = true })
+    assert(amend.push(session, document, true))
+    assert_equal_sides()
+    assert.equal(2, run():plan(stack({ "a", "b" })).summary.none)
+    local kept = 0
+    for key, object in next, replica.inner.objects do
+      if key:find("^test%.state%.damaged%-") and object.bytes == "{" then kept = kept + 1 end
+    end
+    assert.equal(1, kept)
   end)
 
   it("is not given up while it answers, however slowly", function()
