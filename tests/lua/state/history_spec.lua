@@ -190,11 +190,12 @@ describe("the history of a state", function()
         local whole = backend:twin().objects
         if missing & 1 > 0 then backend.objects[record] = nil end
         if missing & 2 > 0 then backend.objects[snapshot] = nil end
+        if missing == 1 then backend.objects[snapshot].bytes = "" end -- a copy that was cut off: the record comes after it
         local puts = {}
         backend.on_put = function(key) puts[#puts + 1] = key:find(".history/", 1, true) and key or nil end
         assert.is_nil(goes_on(backend))
         local expected = {}
-        if missing & 2 > 0 then expected[1] = snapshot end
+        if missing > 0 then expected[1] = snapshot end
         if missing & 1 > 0 then expected[#expected + 1] = record end
         assert.same(expected, puts)
         assert.equal(whole[snapshot].bytes, backend.objects[snapshot].bytes)
