@@ -168,18 +168,19 @@ text.refresh = {
 text.history = {
   columns = { "DEPLOYMENT", "STARTED", "RESULT", "CHANGES", "COMMIT", "WHO", "COMMAND" },
   empty = "Nothing was deployed yet, or the stack keeps no history.",
+  unreadable = "unreadable",
   same = function(from, to) return ("No difference between %s and %s."):format(from, to) end,
   between = function(from, to, parts) return ("From %s to %s: %s."):format(from, to, parts) end,
 }
 
 text.status = {
-  sealed = function(place, sealed)
-    if sealed == nil then return place .. ", nothing there yet" end
+  sealed = function(place, sealed, missing)
+    if sealed == nil then return place .. (missing and ", missing" or ", nothing there yet") end
     return place .. (sealed and ", sealed" or ", not sealed")
   end,
   side = function(side)
     local how = { leads = "counts", equal = "the same", behind = "behind: the next apply makes it equal", out = "does not answer",
-      diverged = "has what the other one lacks" }
+      diverged = "has what the other one lacks", damaged = "cannot be read", readable = "can be read" }
     return ("%s %s: %s"):format(side.role, side.place, how[side.state])
   end,
   serial = function(serial, lineage) return ("%d of lineage %s"):format(serial, lineage) end,
@@ -248,6 +249,7 @@ text.state = {
     return ("Sealed the state and %d %s beside it anew, for %s."):format(count, count == 1 and "object" or "objects",
       table.concat(recipients, ", "))
   end,
+  not_resealed = function(place) return ("%s is damaged and stays as it is: remove it when nobody needs it"):format(place) end,
   question = function(address, id)
     return ("Forget %s (%s)? It goes on existing at Scaleway, and nothing here manages it any more. Only 'yes' goes on: "):format(
       address, id)

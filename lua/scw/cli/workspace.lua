@@ -140,16 +140,23 @@ function workspace.open(context)
   return self
 end
 
+--- Evaluates the stack; each time anew.
+---@param bare? boolean only what it says about itself, without its resources
+---@return table|nil, scw.Error|nil
+function methods:evaluated(bare)
+  local config, dsl = {}, require "scw.dsl"
+  for _, assignment in ipairs(self.options.set or {}) do config[assignment.name] = assignment.value end
+  return (bare and dsl.declaration or dsl.load)(self.options.stack, {
+    environment = self.environment, config = config, config_file = self.options.config_file,
+  })
+end
+
 --- The evaluated stack.
 ---@param bare? boolean only what it says about itself, without its resources
 ---@return table|nil, scw.Error|nil
 function methods:stack(bare)
   if not self.loaded then
-    local config, dsl = {}, require "scw.dsl"
-    for _, assignment in ipairs(self.options.set or {}) do config[assignment.name] = assignment.value end
-    local loaded, err = (bare and dsl.declaration or dsl.load)(self.options.stack, {
-      environment = self.environment, config = config, config_file = self.options.config_file,
-    })
+    local loaded, err = self:evaluated(bare)
     if not loaded then return nil, err end
     place_state(self, loaded.state)
     self.loaded = loaded

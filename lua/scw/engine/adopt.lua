@@ -5,11 +5,17 @@ local parallel = require "scw.parallel"
 
 local adopt = {}
 
+--- What the plan says of what is found.
+adopt.REASON = "an interrupted run created it"
+
 -- How far the service's clock may be behind ours.
 local SKEW_S = 900
 
 --- Ids that are on record: what is already owned is not adopted a second time.
-local function known_ids(document, type_name)
+---@param document scw.state.Document
+---@param type_name string
+---@return table<string, boolean>
+function adopt.known_ids(document, type_name)
   local ids = {}
   for _, record in next, document.resources do
     if record.type == type_name then
@@ -52,13 +58,13 @@ function adopt.find(facts, document, intent, claimed)
       hint = "use the version of the program that began to make it", address = intent.address,
     })
   end
-  local ids = known_ids(document, intent.type)
+  local ids = adopt.known_ids(document, intent.type)
   for id in next, claimed or {} do ids[id] = true end
   local id, err = facts.crud.find(facts.client, type, intent.inputs, intent.place, {
     address = intent.address, since = intent.at and intent.at - SKEW_S, except = ids,
   })
   if id == nil and err then return nil, err end
-  if id == nil or ids[id] or known_ids(document, intent.type)[id] then return false end -- it may have become known meanwhile
+  if id == nil or ids[id] or adopt.known_ids(document, intent.type)[id] then return false end -- it may have become known meanwhile
   return id
 end
 

@@ -4,8 +4,8 @@ local core = require "core"
 local errors = require "scw.errors"
 local model = require "scw.state.model"
 local origin = require "scw.dsl.origin"
+local recorded = require "scw.engine.recorded"
 local suggest = require "scw.suggest"
-local trail = require "scw.state.trail"
 
 local amend = {}
 
@@ -117,10 +117,23 @@ function amend.move_entries(document, from, to)
   return entries
 end
 
-local function rewrite(session, entries, counts)
+--- Changes records as `entries_of` says of a document. It is asked before the run waits for others, to refuse at once what cannot be, and
+--- again when it is its turn: they may have written.
+---@param session scw.Session
+---@param entries_of fun(document: scw.state.Document): table[]|nil, scw.Error|nil
+---@param name string what is counted
+---@return scw.state.Deployment|nil, scw.Error|nil
+local function rewrite(session, entries_of, name)
+  local document, entries, err
+  document, err = session:state()
+  if not document then return nil, err end
+  entries, err = entries_of(document)
+  if not entries then return nil, err end
   return session:rewrite(function(begun)
+    entries, err = entries_of(begun.store.document)
+    if not entries then return nil, err end
     for _, entry in ipairs(entries) do begun.store:write(entry) end
-    return begun:finish({ result = "done", counts = counts })
+    return begun:finish({ result = "done", counts = { [name] = name == "moved" and 1 or #entries } })
   end)
 end
 
@@ -130,34 +143,48 @@ end
 ---@param to string
 ---@return scw.state.Deployment|nil, scw.Error|nil
 function amend.move(session, from, to)
-  local document, err = session:state()
-  if not document then return nil, err end
-  local entries
-  entries, err = amend.move_entries(document, from, to)
-  if not entries then return nil, err end
-  return rewrite(session, entries, { moved = 1 })
+  return rewrite(session, function(document) return amend.move_entries(document, from, to) end, "moved")
 end
 
 --- Forgets a record and the predecessors that still wait for their deletion; what they stand for stays.
 ---@param session scw.Session
 ---@param address string
+---@param id? string the record is forgotten only while it has this id
 ---@return scw.state.Deployment|nil, scw.Error|nil
-function amend.remove(session, address)
-  local document, record, err
-  document, err = session:state()
-  if not document then return nil, err end
-  record, err = amend.find(document, address)
-  if not record then return nil, err end
-  local entries = {}
-  for index = 1, 1 + #(record.deposed or {}) do entries[index] = { op = "remove", address = address } end
-  return rewrite(session, entries, { forgotten = #entries })
+function amend.remove(session, address, id)
+  return rewrite(session, function(document)
+    local record, err = amend.find(document, address)
+    if not record then return nil, err end
+    if id and record.id ~= id then
+      return invalid(("%s is another resource by now: %s, not %s"):format(address, record.id or "without an id", id),
+        "look at it with `state show`, then decide again", { address = address })
+    end
+    local entries = {}
+    for index = 1, 1 + #(record.deposed or {}) do entries[index] = { op = "remove", address = address } end
+    return entries
+  end, "forgotten")
 end
 
 local function is_empty(document)
   return next(document.resources) == nil and next(document.intents) == nil and #document.deployments == 0
 end
 
-local function check_push(session, present, pushed, force)
+--- Do its records fit the types that this program knows? What it does not know may be meant; what cannot be is refused always.
+local function check_records(session, pushed, force)
+  for _, record in ipairs(not force and model.sorted(pushed) or {}) do
+    if not session.catalogue.get(record.type) then
+      return invalid(("this program knows no type '%s'"):format(record.type),
+        "use the one that wrote it; --force puts it there all the same", { address = record.address })
+    end
+  end
+  local ok, err = recorded.check(pushed, session.catalogue)
+  if ok then return true end
+  local message = err.message:gsub("^the state is damaged", "this state cannot be used")
+  return invalid(message, "put it right, then push it", { address = err.address })
+end
+
+--- May a document take the place of the present one? `serial` is that of the state as it was found: whoever takes a lock over raises it.
+local function check_push(session, present, serial, pushed, force)
   if pushed.stack ~= session.stack.name then
     return invalid(("this is a state of the stack '%s', not of '%s'"):format(pushed.stack, session.stack.name),
       "push it with the stack that it belongs to")
@@ -168,8 +195,8 @@ local function check_push(session, present, pushed, force)
     return invalid("this state was not made from the present one: its lineage is another",
       hint, { details = { "lineage here: " .. present.lineage, "lineage given: " .. pushed.lineage } })
   end
-  if pushed.serial < present.serial then
-    return invalid(("this state is older than the present one: serial %d, not %d"):format(pushed.serial, present.serial), hint)
+  if pushed.serial < serial then
+    return invalid(("this state is older than the present one: serial %d, not %d"):format(pushed.serial, serial), hint)
   end
   return true
 end
@@ -180,28 +207,40 @@ end
 ---@param force? boolean also an older one, or one of another lineage
 ---@return scw.state.Deployment|nil, scw.Error|nil
 function amend.push(session, pushed, force)
-  local present, err = session:state()
-  if not present then return nil, err end
-  local ok
-  ok, err = check_push(session, present, pushed, force)
+  local ok, err, present
+  ok, err = check_records(session, pushed, force)
   if not ok then return nil, err end
-  local count = #model.sorted(pushed)
-  return session:rewrite(function(begun) return begun:replace(pushed, { result = "done", counts = { resources = count } }) end)
+  present, err = session:state()
+  if not present then return nil, err end
+  ok, err = check_push(session, present, present.serial, pushed, force)
+  if not ok then return nil, err end
+  return session:rewrite(function(begun)
+    ok, err = check_push(session, begun.store.document, begun.record.previous, pushed, force)
+    if not ok then return nil, err end
+    return begun:replace(pushed, { result = "done", counts = { resources = #model.sorted(pushed) } })
+  end)
 end
 
---- Makes the version of the state that the session keeps (`options.keep`) the one of both sides, as a deployment of its own.
+--- Is there something to decide between the sides of the state? The session says which one it keeps (`options.keep`).
 ---@param session scw.Session
----@return scw.state.Deployment|nil, scw.Error|nil
-function amend.resolve(session)
+---@return boolean|nil, scw.Error|nil
+function amend.check_resolve(session)
   local document, err = session:state()
   if not document then return nil, err end
   local lagging = session.store.lagging
-  if not lagging or trail.compare(document, lagging.document) ~= "diverged" then
-    return invalid(lagging and ("there is nothing to decide: the %s goes on from the %s"):format(session.backend.leader.role,
-      lagging.backend.role) or "there is nothing to decide: the state and its replica are the same",
-      lagging and "the next apply makes them equal" or "apply as usual")
-  end
-  return rewrite(session, {}, {})
+  if lagging and lagging.given_up then return true end
+  return invalid(lagging and ("there is nothing to decide: the %s goes on from the %s"):format(session.backend.leader.role,
+    lagging.backend.role) or "there is nothing to decide: the state and its replica are the same",
+    lagging and "the next apply makes them equal" or "apply as usual")
+end
+
+--- Makes the version of the state that the session keeps the one of both sides, as a deployment of its own.
+---@param session scw.Session
+---@return scw.state.Deployment|nil, scw.Error|nil
+function amend.resolve(session)
+  local ok, err = amend.check_resolve(session)
+  if not ok then return nil, err end
+  return session:rewrite(function(begun) return begun:finish({ result = "done", counts = {} }) end, session.store:position())
 end
 
 return amend

@@ -22,7 +22,7 @@ local decide = {}
 ---@field fingerprints scw.Fingerprints
 ---@field entries table<string, scw.Entry>
 ---@field replace table<string, boolean> addresses of `--replace`
----@field adopted table<string, boolean> addresses of what an interrupted run created
+---@field adopted table<string, string> where it comes from what is taken on, by address
 ---@field once table<string, string> reasons by address: values that only a new creation gives are needed
 ---@field place table what the stack and the credentials say where a declaration says nothing
 ---@field claimed table<string, boolean> old addresses that aliases took over
@@ -390,7 +390,7 @@ local function decide_present(context, entry, present, moved_from)
     local unfinished = UNFINISHED[present.status] or entry.observed and entry.observed.failure
     if unfinished and present.status ~= "creating" and present.reason then unfinished = unfinished .. ": " .. present.reason end
     if context.adopted[entry.address] then
-      entry.step = new_step(entry, "adopt", changes, "an interrupted run created it")
+      entry.step = new_step(entry, "adopt", changes, context.adopted[entry.address])
     elseif #changes > 0 or unfinished then
       entry.step = new_step(entry, "update", changes, unfinished)
     else

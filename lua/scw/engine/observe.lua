@@ -37,14 +37,14 @@ end
 ---@param look boolean false: trust the state
 ---@return table<string, table>|nil observed as of `refresh.run`
 ---@return scw.Error|nil err
----@return { entries: table[], found: table<string, boolean> }|nil adoption log entries; addresses of what was found
+---@return { entries: table[], found: table<string, string> }|nil adoption log entries; of what was found, by address, where it comes from
 function observe.run(facts, document, set, place, look)
   local entries, err = adopt.settle(facts, document)
   if not entries then return nil, err end
   local found, observed = {}, {}
   for _, entry in ipairs(entries) do
     model.apply(document, entry)
-    if entry.adopted then found[entry.address] = true end
+    if entry.adopted then found[entry.address] = adopt.REASON end
   end
   if look then
     observed, err = refresh.run(facts, model.sorted(document))

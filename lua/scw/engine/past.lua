@@ -88,19 +88,27 @@ local function nothing(message, hint)
   return nil, errors.new({ code = "INFRA_004", kind = "not_found", message = message, hint = hint })
 end
 
+--- What cannot be read is passed over, and said: what lies before it may be what is wanted.
+local function pass_over(place, err, on_message)
+  if err.kind ~= "invalid" and err.kind ~= "not_found" then return nil, err end
+  if err.kind == "invalid" then on_message(("Deployment %s is passed over: %s."):format(place.id:sub(1, 8), err.message)) end
+  return true
+end
+
 --- The deployment to go back to when none is named. After one that did not end well: the latest that did, or, after such a rollback, the
 --- one that it was to go back to. Otherwise the latest that ended well and wanted something else than there is now.
 ---@param store scw.state.Store
 ---@param now scw.state.Document
 ---@return string|nil id, scw.Error|nil
-local function choose(store, now)
+---@param on_message fun(line: string)
+local function choose(store, now, on_message)
   local places, err = history.places(store)
   if not places then return nil, err end
   local unwell, well = false, false
   for _, place in ipairs(places) do
     local record
     record, err = history.record(store, place)
-    if record == nil then return nil, err end
+    if record == nil and not pass_over(place, err, on_message) then return nil, err end
     local verb = record and record.lineage == now.lineage and record.command:match("^%S+ (%S+)")
     if ATTEMPTS[verb] and record.result ~= "done" then
       if record.back_to and not unwell and not well then return record.back_to end
@@ -109,7 +117,7 @@ local function choose(store, now)
       if unwell then return record.id end
       local document
       document, err = history.document(store, place)
-      if not document and err.kind ~= "not_found" then return nil, err end
+      if not document and not pass_over(place, err, on_message) then return nil, err end
       if document and differs(document, now) then return record.id end
       well = true
     end
@@ -123,10 +131,11 @@ end
 ---@param store scw.state.Store
 ---@param now scw.state.Document
 ---@param word? string its id, or the beginning of it
+---@param on_message fun(line: string)
 ---@return scw.Back|nil, scw.Error|nil
-function past.target(store, now, word)
+function past.target(store, now, word, on_message)
   local place, record, document, err
-  if not word then word, err = choose(store, now) end
+  if not word then word, err = choose(store, now, on_message) end
   if not word then return nil, err end
   place, err = history.find(store, word)
   if not place then return nil, err end

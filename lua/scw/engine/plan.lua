@@ -33,7 +33,7 @@ local plan = {}
 ---@field document scw.state.Document
 ---@field observed? table<string, table> by address
 ---@field place? table
----@field adopted? table<string, boolean>
+---@field adopted? table<string, string> by address: where it comes from
 ---@field destroy? boolean
 ---@field target? string[]
 ---@field exclude? string[]

@@ -2,6 +2,7 @@
 ---
 --- The history comes first and the state last, each object by a conditional write of its own: whoever has the old and the new keys can
 --- read all of it at any moment, and another run finishes what one left.
+local beside = require "scw.state.beside"
 local errors = require "scw.errors"
 local history = require "scw.state.history"
 
@@ -16,17 +17,17 @@ end
 ---@field serial integer
 ---@field resealed integer objects beside the state: history, versions that lost a race
 ---@field recipients string[] for people
+---@field damaged string[] objects beside the state that no key opens: they stay as they are
 
 --- Seals everything that lies beside the state.
 ---@param store scw.state.Store
----@return integer|nil count, scw.Error|nil
+---@return integer|nil count, scw.Error|string[]|nil damaged
 local function reseal(store)
-  local past, err = history.reseal(store)
-  if not past then return nil, err end
-  local rescued
-  rescued, err = store:reseal_rescued()
-  if not rescued then return nil, err end
-  return past + rescued
+  local past, damaged = history.reseal(store)
+  if not past then return nil, damaged end
+  local rescued, more = beside.reseal_all(store)
+  if not rescued then return nil, more end
+  return past + rescued, table.move(more, 1, #more, #damaged + 1, damaged)
 end
 
 --- A side of a state with a replica that does not answer keeps what a former key opens.
@@ -46,9 +47,9 @@ local function carry_out(begun)
   store:make_way() -- what the history lacks is copied under the former seal: before that is changed
   local ok, err = ring:renew()
   if not ok then return nil, err end
-  local count, record, left
-  count, err = reseal(store)
-  if not count then return nil, err end
+  local record, left
+  local count, damaged = reseal(store)
+  if not count then return nil, damaged end
   record, err = begun:finish({ result = "done", counts = { resealed = count } })
   if not record then return nil, err end
   left, err = store:stale_segments()
@@ -59,7 +60,7 @@ local function carry_out(begun)
   end
   ok, err = check_sides(store)
   if not ok then return nil, err end
-  return { deployment = record.id, serial = record.serial, resealed = count, recipients = ring:recipients() }
+  return { deployment = record.id, serial = record.serial, resealed = count, recipients = ring:recipients(), damaged = damaged }
 end
 
 --- Waits for the turn to write, as every command that does.

@@ -12,6 +12,7 @@ local desired = require "scw.engine.desired"
 local edges = require "scw.engine.edges"
 local errors = require "scw.errors"
 local fingerprint = require "scw.engine.fingerprint"
+local forgotten = require "scw.engine.forgotten"
 local json = require "scw.json"
 local locks = require "scw.state.locks"
 local lookup = require "scw.engine.lookup"
@@ -165,7 +166,7 @@ local function warn_of_holder(self)
   }
 end
 
----@param wish { destroy?: boolean, document?: scw.state.Document, review?: function }
+---@param wish { destroy?: boolean, document?: scw.state.Document, review?: function, entries?: table[] }
 local function make_plan(self, wish)
   local set, err = prepare(self)
   if not set then return nil, err end
@@ -183,6 +184,7 @@ local function make_plan(self, wish)
   local observed, adoption
   observed, err, adoption = look(self, document, set)
   if not observed then return nil, err end
+  for _, entry in ipairs(wish.entries or {}) do adoption.found[entry.record.address] = forgotten.REASON end
   local made
   made, err = plan_with_lookups(self, {
     set = set, order = self.order, stack = self.stack, catalogue = self.catalogue, document = document, observed = observed,
@@ -191,6 +193,9 @@ local function make_plan(self, wish)
   })
   if not made then return nil, err end
   made.position, made.adoption = position, adoption.entries
+  for _, entry in ipairs(wish.entries or {}) do
+    if not made.left_out[entry.record.address] then table.insert(made.adoption, entry) end
+  end
   for _, list in ipairs({ self.warnings, self.passing }) do table.move(list, 1, #list, #made.warnings + 1, made.warnings) end
   return made
 end
@@ -247,17 +252,33 @@ local function check_back(self)
   return nil, err
 end
 
+--- What the deployment to go back to left and the state has forgotten since; the document gets to know it.
+---@return table[]|nil entries, scw.Error|nil
+local function take_back(self, now)
+  local records = forgotten.records(self.back.document, now, self.options.leave)
+  if #records == 0 then return {} end
+  if needs_client(self, self.back.document, { nodes = {} }) then
+    local client, err = opening.client(self)
+    if not client then return nil, err end
+  end
+  local entries, err = outage.ask(self, function() return forgotten.find(tools(self), records) end)
+  for _, entry in ipairs(entries or {}) do model.apply(now, entry) end
+  return entries, err
+end
+
 --- What going back to an earlier deployment would do. The declarations of then take the place of the stack's, for this session.
 ---@param to? string id of the deployment, or the beginning of it; without: the latest that ended well and wanted something else
 ---@return scw.Plan|nil plan with `back_to`, the record of that deployment
 ---@return scw.Error|nil
 function methods:rollback_plan(to)
-  local now, wanted, gaps, made, err
+  local now, entries, wanted, gaps, made, err
   now, err = opening.checked(self)
-  if now and not self.back then self.back, err = past.target(self.store, now, to) end
-  if not self.back then return nil, err end
+  if now and not self.back then self.back, err = past.target(self.store, now, to, self.on_message) end
+  if not now or not self.back then return nil, err end
   made, err = check_back(self)
   if not made then return nil, err end
+  entries, err = take_back(self, now)
+  if not entries then return nil, errors.wrap(err, "cannot plan") end
   self.declared = self.declared or self.stack
   wanted, gaps = rollback.wanted({
     stack = self.declared, back = self.back, now = now, catalogue = self.catalogue, leave = self.options.leave,
@@ -265,7 +286,7 @@ function methods:rollback_plan(to)
   })
   if not wanted then return nil, gaps end
   self.stack, self.set = wanted, nil
-  made, err = make_plan(self, { document = now, review = caution.review(gaps) })
+  made, err = make_plan(self, { document = now, review = caution.review(gaps), entries = entries })
   if not made then return nil, errors.wrap(err, "cannot plan") end
   made.back_to = self.back.record
   return made
@@ -307,24 +328,25 @@ end
 function methods:reconcile()
   if not self.store.lagging then return true end
   local own <close>, err = take_turn(self)
-  if own or err.kind == "locked" then return true end -- whoever holds the lock does the same
-  return nil, err
+  if own then return own:settle() end
+  return err.kind == "locked" or nil, err -- whoever holds the lock does the same
 end
 
 --- The deployment that this run is, for the state and its history.
 ---@param self scw.Session
 ---@param current scw.state.Store
 ---@param held scw.state.Lock
+---@param previous integer serial of the state that was found
 ---@return scw.Deployment
-local function begin_deployment(self, current, held)
+local function begin_deployment(self, current, held, previous)
   return deployment.begin({
-    store = current, holder = held.facts, previous = self.store.fresh and 0 or self.store.document.serial, path = self.stack.path,
+    store = current, holder = held.facts, previous = previous, path = self.stack.path,
     kept = self.stack.state.history, on_message = self.on_message, back_to = self.back and self.back.record,
   })
 end
 
-local function carry_out(self, made, current, held)
-  local begun = begin_deployment(self, current, held)
+local function carry_out(self, made, current, held, previous)
+  local begun = begin_deployment(self, current, held, previous)
   for _, entry in ipairs(made.adoption) do current:write(entry) end
   local run = {
     store = current, crud = self.crud, client = self.client, catalogue = self.catalogue, plan = made, entries = made.entries,
@@ -366,7 +388,7 @@ end
 ---@return scw.Error|nil err
 function methods:apply(made, on_event)
   self.on_event = on_event or function() end
-  return with_lock(self, made.position, function(current, held) return carry_out(self, made, current, held) end)
+  return with_lock(self, made.position, function(...) return carry_out(self, made, ...) end)
 end
 
 --- Is there a lock, or a log that no snapshot contains, of a run that died? What somebody works on now is not.
@@ -408,52 +430,55 @@ function methods:abort()
   if self.walker then self.walker:abort() end
 end
 
-local function refresh_once(self)
-  local set, err = prepare(self)
+--- What is there now, and what the state has to be told of it.
+local function compare(self)
+  local set, document, client, err
+  set, err = prepare(self)
   if not set then return nil, err end
-  local document
   document, err = opening.checked(self)
   if not document then return nil, err end
   if needs_client(self, document, { nodes = {} }) then
-    local client
     client, err = opening.client(self)
     if not client then return nil, err end
   end
-  local position = self.store:position()
-  local entries
-  entries, err = outage.ask(self, function() return adopt.settle(tools(self), document) end)
-  if not entries then return nil, err end
-  for _, entry in ipairs(entries) do model.apply(document, entry) end
-  local records = model.sorted(document)
+  local found = { position = self.store:position() }
+  found.entries, err = outage.ask(self, function() return adopt.settle(tools(self), document) end)
+  if not found.entries then return nil, err end
+  for _, entry in ipairs(found.entries) do model.apply(document, entry) end
   local observed
+  local records = model.sorted(document)
   observed, err = outage.ask(self, function() return refresh.run(tools(self), records) end)
   if not observed then return nil, err end
-  local result = { changes = refresh.drift({ catalogue = self.catalogue }, records, observed), count = #records }
-  for _, entry in ipairs(refresh.entries({ catalogue = self.catalogue }, records, observed)) do entries[#entries + 1] = entry end
-  if #entries == 0 then
-    local whole, failure = self:reconcile()
-    return whole and result, failure
-  end
-  return with_lock(self, position, function(current, held)
-    local begun = begin_deployment(self, current, held)
-    for _, entry in ipairs(entries) do current:write(entry) end
-    local noted, failure = begun:finish({ result = "done", counts = { changed = #entries } })
-    self.store = current
-    if not noted then return nil, failure end
-    return result
-  end)
+  local facts = { catalogue = self.catalogue }
+  found.result = { changes = refresh.drift(facts, records, observed), count = #records }
+  local entries = refresh.entries(facts, records, observed)
+  table.move(entries, 1, #entries, #found.entries + 1, found.entries)
+  return found
 end
 
---- Records what is there now. Nothing but the state changes.
+--- Records what is there now. Nothing but the state changes. Whoever waited for others looks again.
 ---@return { changes: table[], count: integer }|nil result `changes` as of `refresh.drift`
 ---@return scw.Error|nil err
 function methods:refresh()
-  local result, err = refresh_once(self)
-  if result or not err.stale then return result, err end
-  local taken <close>, failure = take_turn(self, self.options.lock_wait) -- somebody else wrote meanwhile: look again, in turn
+  local found, err = compare(self)
+  if not found then return nil, err end
+  if #found.entries == 0 then
+    local whole, failure = self:reconcile()
+    return whole and found.result, failure
+  end
+  local taken <close>, failure = take_turn(self, self.options.lock_wait)
   if not taken then return nil, failure end
-  self.taken = taken
-  return refresh_once(self)
+  if not taken:stands_at(found.position) then
+    found, err = compare(self)
+    if not found or #found.entries == 0 then return found and found.result, err end
+  end
+  return taken:write(found.position, self.store, function(current, ...)
+    local begun = begin_deployment(self, current, ...)
+    for _, entry in ipairs(found.entries) do current:write(entry) end
+    local noted, problem = begun:finish({ result = "done", counts = { changed = #found.entries } })
+    self.store = current
+    return noted and found.result, problem
+  end)
 end
 
 --- Who holds the lock with this id.
@@ -475,14 +500,18 @@ function methods:lock(id)
   return facts, locks.describe(facts, backend:now())
 end
 
---- Changes what is recorded, not what is there: calls `fn` with a deployment that has begun, while the state is as this session read it.
----@param fn fun(begun: scw.Deployment): any, scw.Error|nil ends the deployment
+--- Changes what is recorded, not what is there: waits for its turn, then calls `fn` with a deployment that has begun. The state is then as
+--- those left it who were before.
+---@param fn fun(begun: scw.Deployment): any, scw.Error|nil ends the deployment, or refuses before anything was written
+---@param position? string the state has to stand there still
 ---@return any, scw.Error|nil what `fn` answers
-function methods:rewrite(fn)
-  return with_lock(self, self.store:position(), function(current, held)
-    local result, err = fn(begin_deployment(self, current, held))
+function methods:rewrite(fn, position)
+  local taken <close>, err = take_turn(self, self.options.lock_wait)
+  if not taken then return nil, err end
+  return taken:write(position or taken.position, self.store, function(current, ...)
+    local result, failure = fn(begin_deployment(self, current, ...))
     self.store = current
-    return result, err
+    return result, failure
   end)
 end
 

@@ -17,6 +17,7 @@ local ATTEMPTS = 5
 ---@field store scw.state.Store the state as it was when the turn began
 ---@field position string of that state
 ---@field before string where it stood before a former holder was fenced off; nothing else changed
+---@field found integer serial of the state before that; 0: there was none
 local methods = {}
 local metatable = { __index = methods, __close = function(self) self:close() end }
 
@@ -74,9 +75,10 @@ local function look(self, facts)
     self.store = store.new(facts.store) -- a second look at the same place
     preserve_history(self, facts.state and facts.state.history)
     ok, err = self.store:load()
-    if ok then ok, err = replica.equalise(self.store) end
     if not ok then return nil, err end
-    self.before = self.store:position()
+    self.before, self.found = self.store:position(), self.store.fresh and 0 or self.store.document.serial
+    ok, err = replica.equalise(self.store, self.held)
+    if not ok then return nil, err end
     if not self.held.takeover or self.store.fresh then break end
     ok, err = self.store:begin(self.held)
     self.begun = ok
@@ -131,7 +133,7 @@ function turn.stale(present)
     code = "INFRA_011", kind = "condition", message = "the state changed since the plan was made",
     details = last and { ("latest deployment: %s on %s, begun %s, `%s`"):format(last.who, last.host,
       lock.since(last.started, present.backend:now()), last.command) },
-    hint = "plan again: the new plan may differ", stale = true,
+    hint = "plan again: the new plan may differ",
   })
 end
 
@@ -143,7 +145,7 @@ function methods:stands_at(position) return position == self.position or positio
 --- Calls `fn` with the store, its log open, and the lock; when the state is still as it was when `position` was taken.
 ---@param position string
 ---@param former scw.state.Store the look at the state that led to this
----@param fn fun(store: scw.state.Store, held: scw.state.Lock): any, scw.Error|nil
+---@param fn fun(store: scw.state.Store, held: scw.state.Lock, found: integer): any, scw.Error|nil
 ---@return any, scw.Error|nil what `fn` answers
 function methods:write(position, former, fn)
   if not self:stands_at(position) then return nil, turn.stale(self.store) end
@@ -153,7 +155,14 @@ function methods:write(position, former, fn)
     self.begun, err = self.store:begin(self.held)
     if not self.begun then return nil, err end
   end
-  return fn(self.store, self.held)
+  return fn(self.store, self.held, self.found)
+end
+
+--- Ends a turn in which nothing was to be written: what fenced a former holder off goes into the snapshot.
+---@return boolean|nil, scw.Error|nil
+function methods:settle()
+  if not self.begun then return true end
+  return self.store:fold()
 end
 
 ---@return boolean

@@ -3,6 +3,7 @@
 --- Two objects a deployment, `NAME.history/SERIAL-ID.record` and `.snapshot`, written once, never changed. When the deployment ends, the
 --- place of the state copies it there, then the record is written. What a run left out that died in between, or could not copy, the next
 --- one makes up for before it replaces the state. Keys sort by serial, so that old ones are found without reading any.
+local beside = require "scw.state.beside"
 local core = require "core"
 local errors = require "scw.errors"
 local form = require "scw.state.form"
@@ -16,6 +17,8 @@ history.KEPT = 50
 
 local READERS = 16
 local SHORTEST = 4
+--- What to know about an object of the history that cannot be read.
+local INDEPENDENT = "the state does not depend on it, nor do other deployments: name another one, or remove this object"
 --- Errors of a service that answers, and does not copy.
 local NO_COPY = { refused = true, denied = true, invalid = true }
 
@@ -77,6 +80,16 @@ local function places_of(store)
   return places
 end
 
+--- The serial of the latest deployment that the history of a state knows; 0 without any.
+---@param backend scw.state.Backend
+---@param name string of the state
+---@return integer|nil, scw.Error|nil
+function history.latest(backend, name)
+  local places, err = places_of({ backend = backend, name = name })
+  if not places then return nil, err end
+  return places[1] and places[1].serial or 0
+end
+
 --- The deployments that are kept, the latest first.
 ---@param store scw.state.Store
 ---@return scw.state.Place[]|nil, scw.Error|nil
@@ -105,6 +118,7 @@ local function read(store, key, known)
   if not document then
     err.details = err.details or {}
     table.insert(err.details, "object: " .. store.backend:describe(key))
+    if err.kind == "invalid" then err.hint = INDEPENDENT end
   end
   return document, err
 end
@@ -112,7 +126,7 @@ end
 local function damaged(store, place, ending)
   return nil, errors.new({
     code = "INFRA_011", kind = "invalid", message = ("the history of deployment %s holds something else"):format(place.id),
-    details = { "object: " .. store.backend:describe(place.key .. ending) }, hint = "the state itself does not depend on it",
+    details = { "object: " .. store.backend:describe(place.key .. ending) }, hint = INDEPENDENT,
   })
 end
 
@@ -129,14 +143,23 @@ function history.record(store, place)
   return record, failure
 end
 
---- The records of the deployments that are kept, the latest first.
+---@class scw.state.UnreadableDeployment
+---@field id string
+---@field serial integer
+---@field problem scw.Error why its record cannot be read
+
+--- The records of the deployments that are kept, the latest first; of one that is damaged, what its key tells.
 ---@param store scw.state.Store
----@return scw.state.Deployment[]|nil, scw.Error|nil
+---@return (scw.state.Deployment|scw.state.UnreadableDeployment)[]|nil, scw.Error|nil
 function history.records(store)
   local places, err = history.places(store)
   if not places then return nil, err end
   local found
-  found, err = parallel.map(places, READERS, function(place) return history.record(store, place) end)
+  found, err = parallel.map(places, READERS, function(place)
+    local record, problem = history.record(store, place)
+    if record == nil and problem.kind == "invalid" then return { id = place.id, serial = place.serial, problem = problem } end
+    return record, problem
+  end)
   if not found then return nil, err end
   local records = {}
   for index = 1, #places do
@@ -287,7 +310,7 @@ end
 
 --- Puts every object under the seal that is in use now: the same content, where it was.
 ---@param store scw.state.Store
----@return integer|nil count of objects, scw.Error|nil
+---@return integer|nil count of objects, scw.Error|string[]|nil unreadable objects that stay as they are
 function history.reseal(store)
   local places, err = places_of(store)
   if not places then return nil, err end
@@ -296,7 +319,7 @@ function history.reseal(store)
     objects[#objects + 1] = { key = place.key .. ".snapshot", identity = identity_of_copy(place) }
     objects[#objects + 1] = { key = place.key .. ".record", identity = identity("deployment", place) }
   end
-  return store:reseal(objects)
+  return beside.reseal(store, objects)
 end
 
 --- Keeps another version of the state, which is given up, as what its latest deployment left; unless the place where it lies did.

@@ -2,10 +2,11 @@
 ---
 --- One version may be a beginning of the other (a run had to go on with one side alone, or died between two writes): the longer one
 --- counts. When each has something that the other lacks, nothing is decided here.
+local beside = require "scw.state.beside"
 local core = require "core"
 local errors = require "scw.errors"
+local history = require "scw.state.history"
 local log = require "scw.state.log"
-local model = require "scw.state.model"
 local trail = require "scw.state.trail"
 
 local replica = {}
@@ -71,9 +72,43 @@ local function unknowable(mirror, one)
   })
 end
 
+--- A side that cannot be read, whatever it holds, as one that is given up.
+---@return scw.state.Store|nil view, scw.Error|nil
+local function past_damage(view)
+  view.salvage, view.given_up = true, true
+  local ok, err = view:load()
+  return ok and view, err
+end
+
+--- What to do about a side that cannot be read. What the other one holds counts only when somebody says so: it may lack something.
+---@param one scw.state.Side
+---@return scw.state.Store|nil leading, scw.state.Store|scw.Error|nil lagging or the error
+local function without(self, one, views, failures, view_of)
+  local mirror, err = self.backend, failures[one]
+  local other = mirror:other(one)
+  local view, besides = views[other], failures[other]
+  err.details[#err.details + 1] = ("this is the %s of the state"):format(one.role)
+  if err.kind ~= "invalid" or other.out then return nil, err end
+  err.sides = { [one.role] = "damaged", [other.role] = view and "readable" or besides and besides.kind == "invalid" and "damaged" or nil }
+  if besides then err.details[#err.details + 1] = "the other side cannot be read either: " .. besides.message end
+  if not view or view.fresh then
+    mirror.leader, err.nowhere = one, not besides or besides.kind == "invalid"
+    return nil, err
+  end
+  err.details[#err.details + 1] = "readable: " .. described(view)
+  if self.keep == other.role or self.salvage then
+    local lagging
+    lagging, err = past_damage(view_of(one))
+    return lagging and view, lagging or err
+  end
+  err.hint = ("if that one is right, let it count: `%s state resolve --keep %s STACK`; what is damaged stays beside the state")
+    :format(core.program, other.role)
+  return nil, err
+end
+
 --- Which version counts, and which one is behind.
 ---@return scw.state.Store|nil leading, scw.state.Store|scw.Error|nil lagging or the error
-local function choose(self, views, failures)
+local function choose(self, views, failures, view_of)
   local mirror = self.backend
   local primary, second = views[mirror.sides[1]], views[mirror.sides[2]]
   if primary and second then
@@ -81,27 +116,12 @@ local function choose(self, views, failures)
     if relation == "same" or relation == "ahead" then return primary, relation == "ahead" and second or nil end
     if relation == "behind" then return second, primary end
     if not self.keep then return nil, diverged(primary, second) end
-    if self.keep == "primary" then return primary, second end
-    return second, primary
+    if self.keep ~= "primary" then primary, second = second, primary end
+    second.given_up = true
+    return primary, second
   end
   for _, one in ipairs(mirror.sides) do
-    local err = failures[one]
-    if err then
-      local other = views[mirror:other(one)]
-      err.details[#err.details + 1] = ("this is the %s of the state"):format(one.role)
-      local besides = failures[mirror:other(one)]
-      err.nowhere = besides ~= nil and besides.kind == "invalid"
-      if err.nowhere then err.details[#err.details + 1] = "the other side cannot be read either: " .. besides.message end
-      if other then
-        err.details[#err.details + 1] = "readable: " .. described(other)
-        if err.kind == "invalid" and not other.fresh then
-          local key = one:describe(self.name)
-          err.hint = ("if that one is right, remove %s and all of %s.log/ and %s.history/ there: the next apply copies the other one")
-            :format(key, key, key)
-        end
-      end
-      return nil, err
-    end
+    if failures[one] then return without(self, one, views, failures, view_of) end
   end
   local only = primary or second
   if not only then return nil, mirror:silence() end
@@ -127,8 +147,9 @@ function replica.versions(self, view_of)
   local views, failures = read(self, view_of)
   if not views then return nil, failures end
   local versions = {}
+  if next(failures) then return nil, select(2, choose(self, views, failures, view_of)) end
   for index, one in ipairs(mirror.sides) do
-    if not views[one] then return nil, failures[one] or incomparable(one) end
+    if not views[one] then return nil, incomparable(one) end
     versions[index] = { role = one.role, document = views[one].document }
   end
   versions[1].relation = trail.compare(versions[1].document, versions[2].document)
@@ -139,7 +160,7 @@ end
 --- Says, once a run, that a side is behind.
 local function remark(self)
   local lagging, mirror = self.lagging, self.backend
-  if not lagging or lagging.fresh or trail.compare(self.document, lagging.document) == "diverged" then return end
+  if not lagging or lagging.fresh or lagging.given_up then return end
   local line = ("The %s of the state is behind (serial %d, the %s has %d): the next apply makes them equal."):format(
     lagging.backend.role, lagging.document.serial, mirror.leader.role, self.document.serial)
   if line ~= mirror.remarked then mirror.on_message(line) end
@@ -155,7 +176,7 @@ function replica.load(self, view_of)
   for _, one in ipairs(mirror.sides) do one.behind = nil end
   local views, failures = read(self, view_of)
   if not views then return nil, errors.wrap(failures, "interrupted while the state was read") end
-  local leading, lagging = choose(self, views, failures)
+  local leading, lagging = choose(self, views, failures, view_of)
   if not leading then return nil, lagging end
   mirror.leader, self.lagging = leading.backend, lagging
   local etags = { [leading.backend] = leading.etag }
@@ -169,18 +190,6 @@ function replica.load(self, view_of)
   if leading.opened then self.codec.key:adopt(leading.opened) end -- the two may have different seals
   remark(self)
   return true
-end
-
---- Keeps a version that is given up beside the state, on both sides.
-local function keep_beside(self, view)
-  local bytes, err = self.codec:encode(model.pack(view.document), { kind = "snapshot" })
-  if not bytes then return nil, err end
-  local key = ("%s.unsaved-%d-%s"):format(self.name, view.document.serial, core.uuid():sub(1, 8))
-  for _, one in ipairs(self.backend.sides) do
-    local ok, failure = one:put(key, bytes, { if_none_match = true })
-    if not ok and not one.out then return nil, failure end
-  end
-  return key
 end
 
 --- Takes the log away, the latest segment first: what is left is a beginning of it at every moment.
@@ -254,23 +263,40 @@ local function complete_history(self, from, to)
   return nil, errors.wrap(failure, ("cannot make the history of the %s equal to that of the %s"):format(to.role, from.role))
 end
 
+--- Keeps what is given up, and gives the other version a serial above all of it: no history may know of a later one than its state.
+---@return string|nil key "" when there was nothing to keep
+---@return scw.Error|nil
+local function give_up(self, lagging, held)
+  local ok, err = self:outrank(held, lagging.document.serial)
+  if not ok then return nil, err end
+  local sides = self.backend.sides
+  local key, failure
+  if lagging.unreadable then
+    key, failure = beside.set_aside(lagging, sides)
+  else
+    key, failure = beside.keep(self, lagging.document, sides)
+  end
+  if not key then return nil, errors.wrap(failure, "cannot keep the version that is given up") end
+  if lagging.unreadable then return key end
+  ok, err = history.adopt(self, lagging.document, lagging.backend)
+  return ok and key, err
+end
+
 --- Makes the side that is behind equal to the other one. The caller holds the locks of both.
 ---@param self scw.state.Store just loaded
+---@param held scw.state.Lock
 ---@return boolean|nil done also when nothing had to be, or the side went out meanwhile
 ---@return scw.Error|nil
-function replica.equalise(self)
+function replica.equalise(self, held)
   local lagging, mirror = self.lagging, self.backend
   if not mirror.sides then return true end
   local from, to = mirror.leader, mirror:other(mirror.leader)
   if not lagging then return complete_history(self, from, to) end
-  local said = ("Made the %s of the state equal to the %s (serial %d)."):format(to.role, from.role, self.document.serial)
-  local apart = trail.compare(self.document, lagging.document) == "diverged"
+  local apart, kept = lagging.given_up, nil
   if apart then
-    local key, failure = keep_beside(self, lagging)
-    if not key then return nil, errors.wrap(failure, "cannot keep the version that is given up") end
-    local kept, err = require("scw.state.history").adopt(self, lagging.document, to)
+    local err
+    kept, err = give_up(self, lagging, held)
     if not kept then return nil, err end
-    said = ("%s The version that was given up is kept at %s, and on the other side."):format(said, from:describe(key))
   end
   local etag, failure = make_equal(self, from, to, apart)
   if not etag then
@@ -279,7 +305,12 @@ function replica.equalise(self)
   end
   to.behind, to.empty, self.lagging = nil, false, nil
   self.etag = mirror:know(self.name, { [from] = self.etag and mirror.known[self.name][from], [to] = etag })
-  mirror.on_message(lagging.fresh and ("Copied the state to the %s, %s."):format(to.role, to:describe()) or said)
+  local said = lagging.fresh and not apart and ("Copied the state to the %s, %s."):format(to.role, to:describe())
+    or ("Made the %s of the state equal to the %s (serial %d)."):format(to.role, from.role, self.document.serial)
+  if kept and kept ~= "" then
+    said = ("%s The version that was given up is kept at %s, and on the other side."):format(said, from:describe(kept))
+  end
+  mirror.on_message(said)
   return true
 end
 

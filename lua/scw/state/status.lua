@@ -11,6 +11,8 @@ local status = {}
 ---@field died boolean its process is known to have died, on this machine
 ---@field expired boolean its lease ended
 
+---@alias scw.state.SideState "leads"|"equal"|"behind"|"out"|"diverged"|"damaged"|"readable"
+
 ---@class scw.state.Status
 ---@field place string
 ---@field now number seconds since 1970 by the clock of the service that keeps the state
@@ -23,7 +25,7 @@ local status = {}
 ---@field waiting scw.state.Claim[] in order, without those whose lease ended
 ---@field document? scw.state.Document
 ---@field problem? scw.Error why the document cannot be read
----@field sides? { role: string, place: string, state: "leads"|"equal"|"behind"|"out"|"diverged" }[] of a state with a replica
+---@field sides? { role: string, place: string, state: scw.state.SideState }[] of a state with a replica
 
 --- Is the process of a claim known to have died? Looking changes nothing.
 local function has_died(facts, host)
@@ -32,32 +34,51 @@ local function has_died(facts, host)
   return dead ~= nil
 end
 
---- The lock of one place: what it says, or nil and why it cannot be told.
-local function read_one(backend, facts, result)
+---@class scw.state.LockSeen
+---@field lock "free"|"held"|"damaged"
+---@field place string
+---@field holder? scw.state.Holder
+
+--- The lock of one place.
+---@return scw.state.LockSeen|false|nil seen false: the place does not answer
+---@return scw.Error|nil
+local function read_lock(backend, facts)
   local found, err = lock.read(backend, facts.name)
-  result.now = backend:now()
   if not found and err and err.kind ~= "invalid" then
-    if backend.out then return true end
+    if backend.out then return false end
     return nil, err
   end
-  if not found or found.state ~= "held" then
-    if err and not found then result.lock, result.lock_place = "damaged", backend:describe(lock.key(facts.name)) end
-    return true
+  local seen = { lock = not found and err and "damaged" or "free", place = backend:describe(lock.key(facts.name)), now = backend:now() }
+  if found and found.state == "held" then
+    found.died, found.expired = has_died(found, facts.host), claim.expired(backend, found)
+    seen.lock, seen.holder = "held", found
   end
-  found.died, found.expired = has_died(found, facts.host), claim.expired(backend, found)
-  result.lock, result.lock_place, result.holder = "held", backend:describe(lock.key(facts.name)), found
-  return true
+  return seen
 end
 
---- Of a state with a replica the first lock that is held, or else damaged, tells.
-local function read_lock(facts, result)
-  result.lock, result.lock_place = "free", facts.backend:describe(lock.key(facts.name))
+--- The locks of all places, by place.
+local function read_locks(facts)
+  local all = {}
   for _, one in ipairs(facts.backend.sides or { facts.backend }) do
-    local ok, err = read_one(one, facts, result)
-    if not ok then return nil, err end
-    if result.holder then break end
+    local seen, err = read_lock(one, facts)
+    if seen == nil then return nil, err end
+    all[one] = seen or nil
   end
-  return true
+  return all
+end
+
+--- Of a state with a replica somebody at work tells, else what is damaged, else the side that counts: a run that ended while the other
+--- one was out could not give that one's lock back.
+local function choose_lock(facts, all)
+  local mirror, chosen = facts.backend, nil
+  local sides = mirror.sides and { mirror.leader, mirror:other(mirror.leader) } or { mirror }
+  for _, one in ipairs(sides) do
+    local seen = all[one]
+    local holder = seen and seen.holder
+    if holder and not holder.died and not holder.expired then return seen end
+    if seen and (not chosen or seen.lock == "damaged" and chosen.lock == "free") then chosen = seen end
+  end
+  return chosen or { lock = "free", place = mirror:describe(lock.key(facts.name)), now = mirror:now() }
 end
 
 local function read_queue(facts, result)
@@ -93,7 +114,12 @@ local function look_at_sides(facts, result)
   result.sides = {}
   for index, one in ipairs(mirror.sides) do
     local state = one == mirror.leader and "leads" or one.behind and "behind" or "equal"
-    if one.out then state = "out" elseif result.problem and result.problem.kind == "diverged" then state = "diverged" end
+    local problem = result.problem
+    if one.out then
+      state = "out"
+    elseif problem then
+      state = problem.kind == "diverged" and "diverged" or problem.sides and problem.sides[one.role] or state
+    end
     result.sides[index] = { role = one.role, place = one:describe(facts.name), state = state }
   end
 end
@@ -108,14 +134,26 @@ end
 ---@return scw.state.Status|nil, scw.Error|nil
 function status.read(facts)
   local result = { place = facts.backend:describe(facts.name) }
-  local ok, err = read_lock(facts, result)
-  if ok then ok, err = read_queue(facts, result) end
+  local locks, err = read_locks(facts)
+  if not locks then return nil, err end
+  local ok
+  ok, err = read_queue(facts, result)
   if not ok then return nil, err end
   result.document, result.problem = facts.load()
+  local seen = choose_lock(facts, locks)
+  result.now, result.lock, result.lock_place, result.holder = seen.now, seen.lock, seen.place, seen.holder
   ok, err = look_at(facts, result)
   if not ok then return nil, err end
   look_at_sides(facts, result)
   return result
+end
+
+--- Is there something wrong with the state itself? That a key is missing is not.
+---@param seen scw.state.Status
+---@return boolean
+function status.is_damaged(seen)
+  local problem = seen.problem
+  return problem ~= nil and (problem.kind == "invalid" or problem.kind == "diverged") and problem.code == "INFRA_011"
 end
 
 --- What to do about it, as a word.
@@ -123,9 +161,10 @@ end
 ---@return "nothing"|"wait"|"take_over"|"apply"|"repair"|"read"|"sides"
 function status.advice(seen)
   if seen.lock == "damaged" then return "repair" end
-  if seen.holder then return (seen.holder.died or seen.holder.expired) and "take_over" or "wait" end
-  if #seen.waiting > 0 then return "wait" end
+  local gone = seen.holder and (seen.holder.died or seen.holder.expired)
+  if seen.holder and not gone or not seen.holder and #seen.waiting > 0 then return "wait" end
   if seen.problem then return "read" end
+  if gone then return "take_over" end
   local document = seen.document
   local last = document and document.deployments[#document.deployments]
   for _, side in ipairs(seen.sides or {}) do

@@ -2,9 +2,10 @@
 ---
 --- Reading takes no lock. Every write is conditional: the first snapshot and each segment must not exist yet, a later snapshot must
 --- replace the one that was read.
-local core = require "core"
+local beside = require "scw.state.beside"
 local errors = require "scw.errors"
 local form = require "scw.state.form"
+local history = require "scw.state.history"
 local log = require "scw.state.log"
 local model = require "scw.state.model"
 local parallel = require "scw.parallel"
@@ -35,6 +36,7 @@ local UNREADABLE = "unreadable"
 ---@field lineage? string once it is known: a state of another one is never taken for this one
 ---@field opened? scw.state.Opened the envelope of its snapshot
 ---@field unreadable? string|boolean what stands where the snapshot should be, or true for nothing: only `replace` may write
+---@field given_up? boolean this side of a mirror does not count any more
 ---@field left_by? scw.state.Deployment the one that left the snapshot as it is
 ---@field on_replace? fun() called before a snapshot is replaced that a deployment left
 ---@field segments integer how many there were when it was read: a run is under way, or died
@@ -132,23 +134,34 @@ local function check_lineage(self, document)
     self.backend:describe(self.name)), "find out who, and whether it was meant (`state push --force`); then start again")
 end
 
+--- What lies beside the state: the numbers of its log, and the serial of the latest deployment that its history knows.
+---@param self scw.state.Store
+---@return { numbers: integer[], latest: integer }|nil, scw.Error|nil
+local function look_around(self)
+  local found, failure = parallel.map({ log.numbers, history.latest }, 2, function(look) return look(self.backend, self.name) end)
+  if not found then return nil, failure end
+  return { numbers = found[1], latest = found[2] }
+end
+
+---@param self scw.state.Store
+local function unread(self, failure) return errors.wrap(failure, "cannot read the state at " .. self.backend:describe(self.name)) end
+
+--- Nothing that this program writes makes a state older than its history: somebody exchanged it.
+---@param self scw.state.Store
+local function put_back(self, document, latest)
+  return damaged(("%s is an earlier one, which was put back: it has serial %d, and its history goes to %d"):format(
+    self.backend:describe(self.name), document.serial, latest), RESTORE)
+end
+
 ---@param self scw.state.Store
 local function read_once(self)
-  local numbers, failure = log.numbers(self.backend, self.name) -- before the snapshot: what is folded meanwhile is in the snapshot then
-  if not numbers then return nil, errors.wrap(failure, "cannot read the state at " .. self.backend:describe(self.name)) end
+  local around, failure = look_around(self) -- before the snapshot: what is folded meanwhile is in the snapshot then
+  if not around then return nil, unread(self, failure) end
   local bytes, etag = self.backend:get(self.name)
   if not bytes then
-    if etag.kind ~= "not_found" then return nil, errors.wrap(etag, "cannot read the state at " .. self.backend:describe(self.name)) end
-    if #numbers > 0 then
-      return nil, damaged(("%s is missing, but its log is there"):format(self.backend:describe(self.name)),
-        RESTORE)
-    end
-    local kept, refused = self.backend:list(self.name .. ".history/")
-    if not kept then return nil, errors.wrap(refused, "cannot read the state at " .. self.backend:describe(self.name)) end
-    if #kept > 0 then
-      return nil, damaged(("%s is missing, but its history is there"):format(self.backend:describe(self.name)),
-        RESTORE)
-    end
+    if etag.kind ~= "not_found" then return nil, unread(self, etag) end
+    local left = #around.numbers > 0 and "log" or around.latest > 0 and "history"
+    if left then return nil, damaged(("%s is missing, but its %s is there"):format(self.backend:describe(self.name), left), RESTORE) end
     self.document, self.fresh, self.etag, self.last = model.new(self.stack, self.environment), true, nil, 0
     return true
   end
@@ -166,28 +179,27 @@ local function read_once(self)
   local known
   known, err = check_lineage(self, document)
   if not known then return nil, err end
+  if document.serial < around.latest then return nil, put_back(self, document, around.latest) end
   local left_by = model.left_by(document) -- before the log goes on from there
   local last
-  last, err = replay(self, document, numbers)
+  last, err = replay(self, document, around.numbers)
   if not last or last == "again" then return last, err end
   self.document, self.fresh, self.etag, self.last, self.snapshot_bytes = document, false, etag, last, #bytes
   self.lineage, self.opened = document.lineage, opened
-  self.segments, self.left_by = #numbers, left_by
+  self.segments, self.left_by = #around.numbers, left_by
   return true
 end
 
 --- Looks at a state that cannot be read as at one without resources, with a serial above all that its history knows.
 ---@param self scw.state.Store
 local function look_past(self)
-  local numbers, failure = log.numbers(self.backend, self.name)
-  if not numbers then return nil, failure end
-  local places
-  places, failure = require("scw.state.history").places(self)
-  if not places then return nil, failure end
+  local around, failure = look_around(self)
+  if not around then return nil, failure end
   local bytes, etag = self.backend:get(self.name)
   if not bytes and etag.kind ~= "not_found" then return nil, etag end
   self.document, self.unreadable = model.new(self.stack, self.environment), bytes or true
-  self.document.lineage, self.document.serial = UNREADABLE, places[1] and places[1].serial or 0
+  self.document.lineage, self.document.serial = UNREADABLE, around.latest
+  local numbers = around.numbers
   self.fresh, self.etag, self.last, self.segments = bytes == nil, bytes and etag, numbers[#numbers] or 0, #numbers
   return true
 end
@@ -249,31 +261,17 @@ function methods:position()
     self.log and self.log.number or self.last, last and last.writer or trail.NOBODY)
 end
 
-local function conflict(self, message, beside)
+local function conflict(self, message, place)
   return errors.new({
     code = "INFRA_011", kind = "condition", message = message,
-    hint = beside and ("this run's version was saved at %s; nothing was overwritten"):format(beside) or "nothing was overwritten",
+    hint = place and ("this run's version was saved at %s; nothing was overwritten"):format(place) or "nothing was overwritten",
     details = { "state: " .. self.backend:describe(self.name) },
   })
 end
 
---- How the keys of versions that could not take their place begin.
-local function rescued(self) return self.name .. ".unsaved-" end
-
---- A version that could not take its place: beside the state, or on this machine when even that fails.
----@param self scw.state.Store
----@return string|nil where
-local function rescue(self, bytes, serial)
-  local key = ("%s%d-%s"):format(rescued(self), serial, core.uuid():sub(1, 8))
-  if self.backend:put(key, bytes, { if_none_match = true }) then return self.backend:describe(key) end
-  local path = ".scwlua/" .. key:gsub("/", "_")
-  if core.directory_create(".scwlua") and core.file_write(path, bytes) then return path end
-  return nil
-end
-
 --- What a run is told that lost its lock, or cannot tell, once it is known where its version is.
-local function lost(err, beside)
-  local saved = beside and ("its version was saved at %s"):format(beside)
+local function lost(err, place)
+  local saved = place and ("its version was saved at %s"):format(place)
   if saved then err.hint = err.hint and err.hint .. "; " .. saved or saved end
   return nil, err
 end
@@ -294,18 +292,18 @@ local function write_snapshot(self, document, known)
   ours, err = self.check()
   if not ours then
     if err.kind == "cancelled" or known then return nil, err end
-    return lost(err, rescue(self, bytes, document.serial))
+    return lost(err, beside.rescue(self, bytes, document.serial))
   end
   self:make_way()
   local etag, failure = self.backend:put(self.name, bytes, self.etag and { if_match = self.etag } or { if_none_match = true })
   if not etag then
     self.doubtful = self.doubtful or failure.kind ~= "condition"
-    local beside = not known and rescue(self, bytes, document.serial) or nil
+    local saved = not known and beside.rescue(self, bytes, document.serial) or nil
     if failure.kind == "condition" then
-      return nil, conflict(self, "the state was changed by somebody else while this run went on", beside)
+      return nil, conflict(self, "the state was changed by somebody else while this run went on", saved)
     end
     err = errors.wrap(failure, "cannot save the state at " .. self.backend:describe(self.name))
-    if beside then err.hint = ("what this run did is saved at %s"):format(beside) end
+    if saved then err.hint = ("what this run did is saved at %s"):format(saved) end
     return nil, err
   end
   self.etag, self.fresh, self.snapshot_bytes, self.lineage, self.doubtful = etag, false, #bytes, document.lineage, false
@@ -326,6 +324,7 @@ end
 ---@param self scw.state.Store
 ---@param held scw.state.Lock
 local function bind(self, held)
+  if self.writer == trail.writer(held.facts.id) then return true end
   if held.facts.fence <= self.document.fence then -- somebody deleted the lock object
     local ok, err = held:raise(self.document.fence + 1)
     if not ok then return nil, err end
@@ -349,6 +348,19 @@ local function remove_segments(self, upto)
   return parallel.map(old, READERS, function(number) return self.backend:delete(log.key(self.name, number)) end)
 end
 
+--- Writes a snapshot of what is known, with the next serial after this one and another ETag.
+---@param self scw.state.Store
+---@param serial integer
+---@return boolean|nil, scw.Error|nil
+local function write_anew(self, serial)
+  local snapshot = advanced(self, self.document, self.last)
+  snapshot.serial = serial + 1
+  local ok, err = write_snapshot(self, snapshot, true)
+  if not ok then return nil, err end
+  self.document.serial, self.document.folded, self.document.trail = snapshot.serial, snapshot.folded, snapshot.trail
+  return true
+end
+
 --- Prepares for writing: the first snapshot if there is none, then the log. Whoever was taken over from is fenced off: the snapshot gets
 --- another ETag, and the next number of the log is taken.
 ---@param held? scw.state.Lock without: nobody else can write
@@ -359,12 +371,9 @@ function methods:begin(held)
     if not ok then return nil, err end
   end
   local fenced = not self.fresh and held ~= nil and held.takeover and not self.unreadable
-  local snapshot
   if (self.fresh and not self.unreadable) or fenced then
-    snapshot = advanced(self, self.document, self.last)
-    local ok, err = write_snapshot(self, snapshot, true)
+    local ok, err = write_anew(self, self.document.serial)
     if not ok then return nil, err end
-    self.document.serial, self.document.folded, self.document.trail = snapshot.serial, snapshot.folded, snapshot.trail
   end
   self.log = log.new({
     backend = self.backend, codec = self.codec, name = self.name, lineage = self.document.lineage, number = self.last,
@@ -373,8 +382,18 @@ function methods:begin(held)
   if not fenced then return true end
   local ok, err = self:commit(self:write({ op = "fence", fence = self.document.fence }))
   if not ok then return nil, err end
-  remove_segments(self, snapshot.folded)
+  remove_segments(self, self.document.folded)
   return true
+end
+
+--- Goes above the serial of another version, before that is given up.
+---@param held scw.state.Lock
+---@param serial integer
+---@return boolean|nil, scw.Error|nil
+function methods:outrank(held, serial)
+  local ok, err = bind(self, held)
+  if not ok then return nil, err end
+  return write_anew(self, math.max(serial, self.document.serial))
 end
 
 --- Applies an entry here and appends it to the log. Does not wait.
@@ -413,9 +432,9 @@ function methods:fold()
   local next_document = advanced(self, self.document, folded)
   if log_failure and (log_failure.kind == "condition" or log_failure.kind == "lost") then
     local bytes = self.codec:encode(model.pack(next_document), { kind = "snapshot" })
-    local beside = bytes and rescue(self, bytes, next_document.serial)
-    if log_failure.kind == "lost" then return lost(log_failure, beside) end
-    return nil, conflict(self, log_failure.message, beside)
+    local saved = bytes and beside.rescue(self, bytes, next_document.serial)
+    if log_failure.kind == "lost" then return lost(log_failure, saved) end
+    return nil, conflict(self, log_failure.message, saved)
   end
   if log_failure then self.log.pending = {} end -- what waits is in the snapshot: a second time it would not fit
   local ok, err = write_snapshot(self, next_document)
@@ -429,9 +448,8 @@ end
 ---@param document scw.state.Document
 ---@return boolean|nil, scw.Error|nil
 function methods:replace(document)
-  if type(self.unreadable) == "string" then
-    local key = ("%s.damaged-%s"):format(self.name, core.uuid():sub(1, 8))
-    local kept, failure = self.backend:put(key, self.unreadable, { if_none_match = true })
+  if self.unreadable then
+    local kept, failure = beside.set_aside(self, { self.backend })
     if not kept then return nil, errors.wrap(failure, "cannot keep what was damaged") end
   end
   local closed, err = self.log:close()
@@ -447,39 +465,6 @@ function methods:replace(document)
   self.document, self.log.lineage = next_document, next_document.lineage
   settle(self, folded, self.log.appended)
   return true
-end
-
---- Puts objects under the seal that is in use now, each where it was. What is gone meanwhile is left out.
----@param objects { key: string, identity: scw.state.Identity }[]
----@return integer|nil count, scw.Error|nil
-function methods:reseal(objects)
-  local done, err = parallel.map(objects, READERS, function(object)
-    local bytes, etag = self.backend:get(object.key)
-    if not bytes then
-      if etag.kind == "not_found" then return false end
-      return nil, etag
-    end
-    local sealed, failure = self.codec:reseal(bytes, object.identity)
-    if not sealed then return about(self, object.key, failure) end
-    local written
-    written, failure = self.backend:put(object.key, sealed, { if_match = etag })
-    if not written then return nil, failure end
-    return true
-  end)
-  if not done then return nil, errors.wrap(err, "cannot seal anew what lies beside the state") end
-  local count = 0
-  for _, sealed in ipairs(done) do count = count + (sealed and 1 or 0) end
-  return count
-end
-
---- The same with the versions of the state that lost a race.
----@return integer|nil count, scw.Error|nil
-function methods:reseal_rescued()
-  local keys, failure = self.backend:list(rescued(self))
-  if not keys then return nil, errors.wrap(failure, "cannot list what lies beside the state") end
-  local objects = {}
-  for index, key in ipairs(keys) do objects[index] = { key = key, identity = { kind = "snapshot", beside = true } } end
-  return self:reseal(objects)
 end
 
 --- How many segments there are that the snapshot holds: an old one, whose removal failed.

@@ -31,14 +31,14 @@ local function command(record)
   return record.command .. target .. (record.run and " (" .. record.run .. ")" or "")
 end
 
----@param records scw.state.Deployment[] the latest first
+---@param records (scw.state.Deployment|scw.state.UnreadableDeployment)[] the latest first
 ---@param look scw.Style
 ---@return string[]
 function history_view.lines(records, look)
   if #records == 0 then return { text.history.empty } end
   local rows = { text.history.columns }
   for i, record in ipairs(records) do
-    rows[i + 1] = {
+    rows[i + 1] = record.problem and { style.short(record.id), "-", text.history.unreadable, "-", "-", "-", record.problem.message } or {
       style.short(record.id), record.started, record.result, history_view.changed(record), style.commit(record) or "-",
       ("%s@%s"):format(record.who, record.host), command(record),
     }
@@ -50,9 +50,13 @@ function history_view.lines(records, look)
 end
 
 --- For programs.
----@param record scw.state.Deployment
+---@param record scw.state.Deployment|scw.state.UnreadableDeployment
 ---@return table
 function history_view.public_record(record)
+  local problem = record.problem
+  if problem then
+    return { id = record.id, serial = record.serial, problem = { code = problem.code, message = problem.message, hint = problem.hint } }
+  end
   return {
     id = record.id, serial = record.serial, previous = record.previous, lineage = record.lineage, who = record.who, host = record.host,
     command = record.command, run = record.run, back_to = record.back_to, commit = record.commit, dirty = record.dirty or false,
@@ -61,7 +65,7 @@ function history_view.public_record(record)
 end
 
 --- For programs (`docs/json.md`).
----@param records scw.state.Deployment[]
+---@param records (scw.state.Deployment|scw.state.UnreadableDeployment)[]
 ---@return table
 function history_view.public(records)
   local list = {}

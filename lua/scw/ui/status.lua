@@ -51,11 +51,9 @@ end
 
 local function add_document(rows, seen)
   local document = seen.document
-  if seen.problem and not seen.exists then
-    return
-  elseif seen.problem then
+  if status.is_damaged(seen) or seen.problem and seen.exists then
     rows[#rows + 1] = { "content", words.unknown(seen.problem.message) }
-  elseif seen.exists then
+  elseif seen.exists and document then
     rows[#rows + 1] = { "serial", words.serial(document.serial, document.lineage) }
     local unready, intents = unready_of(document), sorted_keys(document.intents)
     local count = tostring(#sorted_keys(document.resources))
@@ -85,7 +83,7 @@ local function advice(seen, path)
   if what == "read" and problem.code == "INFRA_001" then -- no key, or none that can be used
     return seen.sealed and words.advice.key or words.advice.first(problem.hint or problem.message)
   end
-  if what == "apply" and not seen.exists then return words.advice.begin end
+  if what == "apply" and not seen.exists and not seen.problem then return words.advice.begin end
   return words.advice[what](core.program, path, seen.holder and seen.holder.id, seen.lock_place, problem and problem.hint)
 end
 
@@ -95,7 +93,7 @@ end
 ---@param look scw.Style
 ---@return string[]
 function status_view.lines(seen, stack, path, look)
-  local rows = { { "state", words.sealed(seen.place, seen.sealed) } }
+  local rows = { { "state", words.sealed(seen.place, seen.sealed, status.is_damaged(seen)) } }
   for index, side in ipairs(seen.sides or {}) do rows[#rows + 1] = { index == 1 and "sides" or "", words.side(side) } end
   add_document(rows, seen)
   add_lock(rows, seen)

@@ -189,14 +189,71 @@ describe("forgetting a record", function()
     assert.is_nil(world:state().resources["app/server.web"])
   end)
 
-  it("does not happen to a state that changed meanwhile", function()
+  it("is not done to another resource than the one that was meant", function()
     local world = applied()
-    local opened = world:session(stack())
-    assert(opened:state())
-    world:apply(stack({ image = "b" }))
-    local record, err = opened:rewrite(function() error("must not begin") end)
+    local record, err = amend.remove(world:session(stack()), "server.other", "server-99")
     assert.is_nil(record)
-    assert.equal("INFRA_011", err.code)
+    assert.match("^server.other is another resource by now: server%-%d+, not server%-99$", err.message)
+    assert.is_truthy(world:state().resources["server.other"])
+  end)
+end)
+
+describe("a change to what is recorded", function()
+  --- Writes to the state the moment before a run takes its lock, as whoever was before it in line.
+  local function after(world, act)
+    local put = world.backend.put
+    function world.backend.put(self, key, ...)
+      if key:find("%.lock$") then
+        world.backend.put = put
+        act()
+      end
+      return put(self, key, ...)
+    end
+  end
+
+  it("goes on from what those left who were before it in line", function()
+    local world = applied()
+    after(world, function() assert(amend.move(world:session(stack()), "app/server.web", "server.front")) end)
+    assert.equal(4, assert(amend.remove(world:session(stack()), "server.other")).serial)
+    after(world, function() assert(amend.move(world:session(stack()), "net.main", "net.core")) end)
+    assert(amend.move(world:session(stack()), "server.front", "server.back"))
+    local document = world:state()
+    local back = document.resources["server.back"]
+    assert.same({ "net.core" }, back.dependencies)
+    assert.is_nil(document.resources["server.other"])
+    assert.equal(document.serial - 1, records(world)[1].previous)
+  end)
+
+  it("is refused when they left nothing to change", function()
+    local world = applied()
+    after(world, function() assert(amend.remove(world:session(stack()), "server.other")) end)
+    local record, err = amend.remove(world:session(stack()), "server.other")
+    assert.is_nil(record)
+    assert.equal("INFRA_004", err.code)
+    local document = model.unpack(json.decode(assert(json.encode(model.pack(world:state())))))
+    after(world, function() assert(amend.move(world:session(stack()), "app/server.web", "server.front")) end)
+    record, err = amend.push(world:session(stack()), document)
+    assert.is_nil(record)
+    assert.match("older than the present one: serial 3, not 4", err.message)
+    assert.is_truthy(world:state().resources["server.front"])
+    assert.equal(3, #records(world))
+  end)
+
+  it("finds what is there when it is its turn", function()
+    local world = applied()
+    world.cloud.objects["net-1"].outputs.cidr = "10.77"
+    after(world, function() assert(amend.move(world:session(stack()), "app/server.web", "server.front")) end)
+    assert(world:session(stack()):refresh())
+    local document = world:state()
+    assert.equal("10.77", document.resources["net.main"].outputs.cidr)
+    assert.is_truthy(document.resources["server.front"])
+    after(world, function()
+      world.cloud.objects["net-1"].outputs.cidr = "10.78"
+      assert(world:session(stack()):refresh())
+    end)
+    world.cloud.objects["net-1"].outputs.cidr = "10.79"
+    assert(world:session(stack()):refresh())
+    assert.equal("10.78", world:state().resources["net.main"].outputs.cidr)
   end)
 end)
 
@@ -256,6 +313,25 @@ describe("pushing a state", function()
     assert(amend.push(empty:session(stack()), copy(world:state())))
     assert.equal(world:state().lineage, empty:state().lineage)
     assert.same({}, cloud.actions(empty:plan(stack())))
+  end)
+
+  it("refuses records that do not fit their types, always, and types that nobody knows, unless forced", function()
+    local world = applied()
+    local document = copy(world:state())
+    document.resources["server.other"].inputs.image = 7
+    for _, force in ipairs({ false, true }) do
+      local record, err = amend.push(world:session(stack()), copy(document), force)
+      assert.is_nil(record)
+      assert.same({ "INFRA_001", "server.other" }, { err.code, err.address })
+      assert.equal("this state cannot be used: the server server.other has no valid 'inputs.image'", err.message)
+    end
+    document = copy(world:state())
+    document.resources["server.other"].type = "ship"
+    local record, err = amend.push(world:session(stack()), copy(document))
+    assert.is_nil(record)
+    assert.equal("this program knows no type 'ship'", err.message)
+    assert.equal(1, #records(world))
+    assert(amend.push(world:session(stack()), copy(document), true))
   end)
 
   it("never overwrites what somebody else wrote meanwhile", function()

@@ -1,4 +1,5 @@
 local cloud = require "tests.lua.engine.cloud"
+local codec = require "scw.state.codec"
 local core = require "core"
 local history = require "scw.state.history"
 local keyring = require "scw.state.keyring"
@@ -135,12 +136,28 @@ describe("a new seal", function()
     assert.same(before.objects, world.backend.objects)
   end)
 
-  it("says which object beside the state cannot be opened", function()
+  it("leaves what is damaged beside the state, and says where it is", function()
     local world = applied()
-    world.backend:put("test.state.unsaved-8-87654321", "garbage")
-    local done, err = rekey.run(session(world, ring({ NEW }, { OLD })))
-    assert.is_nil(done)
-    assert.same({ "INFRA_011", "object: " .. world.backend:describe("test.state.unsaved-8-87654321") }, { err.code, err.details[1] })
+    local junk = { "test.state.damaged-12345678", "test.state.unsaved-8-87654321" }
+    for _, key in ipairs(junk) do world.backend:put(key, "garbage") end
+    local record = world.backend:list("test.state.history/")[1]
+    world.backend:put(record, "garbage")
+    local expected = {}
+    for index, key in ipairs({ record, junk[2], junk[1] }) do expected[index] = world.backend:describe(key) end
+    assert.same(expected, assert(rekey.run(session(world, ring({ NEW }, { OLD })))).damaged)
+    for _, key in ipairs({ record, junk[1], junk[2] }) do assert.equal("garbage", (world.backend:get(key))) end
+  end)
+
+  it("refuses to go on where an object is sealed for somebody else, or not at all", function()
+    for _, bytes in ipairs({ assert(codec.new({ stack = "test", key = keyring.of(OTHER) }):encode({ lineage = "l" },
+      { kind = "snapshot", beside = true })), "{}" }) do
+      local world = applied()
+      world.backend:put("test.state.unsaved-8-87654321", bytes)
+      local done, err = rekey.run(session(world, ring({ NEW }, { OLD })))
+      assert.is_nil(done)
+      assert.same({ "INFRA_011", "object: " .. world.backend:describe("test.state.unsaved-8-87654321") },
+        { err.code, err.details[#err.details] })
+    end
   end)
 
   it("is finished by another run, wherever the first one ended: old and new keys read everything meanwhile", function()

@@ -254,17 +254,65 @@ describe("rollback", function()
     assert.equal("web:1 10.1", server(world).fields.image)
   end)
 
+  it("passes over deployments in the history that are damaged", function()
+    local _, first = deploy { size = 1 }
+    deploy { size = 2 }
+    deploy { size = 3 }
+    deploy { size = 4 }
+    for index, ending in ipairs({ ".record", ".snapshot" }) do
+      local key = world.backend:list("test.state.history/")
+      for _, name in ipairs(key) do
+        if name:find(ids[index + 1], 1, true) and name:sub(-#ending) == ending then world.backend:put(name, "junk") end
+      end
+    end
+    local _, plan = world:rollback()
+    assert.equal(ids[1], plan.back_to.id)
+    assert_back(world, first)
+    assert.matches("^the record of deployment " .. ids[2]:sub(1, 8), (refused(world, {}, ids[2])))
+  end)
+
+  it("takes back what was forgotten and still exists, instead of making a second one", function()
+    local _, old = deploy { disk = true, password = outside("p") }
+    deploy { disk = true, password = outside("p"), image = "web:2" }
+    local record, objects = world:state().resources["disk.data"], world.cloud:size()
+    assert(amend.remove(world:session(stack {}), "disk.data"))
+    assert(amend.remove(world:session(stack {}), "server.web"))
+    for _, option in ipairs({ "exclude", "leave" }) do
+      local made = assert(world:session(cloud.stack(function() end), { [option] = { "disk.data" } }, "rollback"):rollback_plan(ids[1]))
+      assert.same({ "adopt server.web" }, cloud.actions(made))
+      for _, entry in ipairs(made.adoption) do assert.equal("server.web", entry.record.address) end
+    end
+    world.cloud.fail = function(verb, type)
+      return (verb == "read" or verb == "list") and type == "disk" and { status = 403, message = "no" } or nil
+    end
+    assert.matches("cannot tell whether disk.data %(disk%-%d+%) still exists: no$", (refused(world, {}, ids[1])))
+    world.cloud.fail = function() end
+    local _, plan = world:rollback({}, ids[1])
+    assert.same({ "adopt disk.data", "adopt server.web" }, cloud.actions(plan))
+    assert.equal("the state had forgotten it, and it still exists", plan.entries["disk.data"].step.reason)
+    assert.equal(objects, world.cloud:size())
+    assert.equal(record.id, world:state().resources["disk.data"].id)
+    assert_back(world, old)
+    assert(amend.remove(world:session(stack {}), "disk.data"))
+    world.cloud.objects[record.id] = nil
+    assert.matches("it held data that does not come back", (refused(world, {}, ids[1])))
+  end)
+
   it("refuses a state, of now or then, that does not fit its types", function()
     deploy { size = 1 }
-    local document = world:state()
-    document.resources["net.main"].inputs.size = "one"
-    local pushed = assert(amend.push(world:session(stack {}), document))
+    local function record(size) -- another program may
+      local opened = world:session(stack {})
+      assert(opened:state())
+      return assert(opened:rewrite(function(begun)
+        begun.store:write({ op = "patch", address = "net.main", fields = { inputs = { name = "n", size = size } } })
+        return begun:finish({ result = "done", counts = {} })
+      end))
+    end
+    local misfit = record("one")
     assert.match("^the state is damaged: the net net.main has no valid 'inputs.size'", refused(world))
-    document = world:state()
-    document.resources["net.main"].inputs.size = 2
-    assert(amend.push(world:session(stack {}), document))
-    assert.match("^cannot go back to deployment " .. pushed.id:sub(1, 8) .. ": the state is damaged: the net net.main has no valid",
-      refused(world, {}, pushed.id))
+    record(2)
+    assert.match("^cannot go back to deployment " .. misfit.id:sub(1, 8) .. ": the state is damaged: the net net.main has no valid",
+      refused(world, {}, misfit.id))
   end)
 
   it("leaves alone what changes are ignored of, then", function()

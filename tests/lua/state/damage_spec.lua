@@ -36,7 +36,7 @@ end
 describe("a damaged object of the state", function()
   local function read(backend, key)
     local opened = open(backend)
-    if key:find("record", 1, true) then return history.records(opened) end
+    if key:find("record", 1, true) then return history.record(opened, assert(history.find(opened, ID))) end
     if key:find("history", 1, true) then return history.document(opened, assert(history.find(opened, ID))) end
     return opened:load()
   end

@@ -118,13 +118,24 @@ describe("the history of a state", function()
     end, document))
     assert.match(another, fails(function(objects) objects[first .. ".snapshot"] = objects["shop.state"] end, document))
     assert.match(exchanged, fails(function(objects) objects[first .. ".snapshot"] = objects[first .. ".record"] end, document))
-    assert.match(exchanged, fails(function(objects) objects[first .. ".record"] = objects[second .. ".record"] end, history.records))
+    local function record(reader) return history.record(reader, assert(history.find(reader, id_of(1)))) end
+    assert.match(exchanged, fails(function(objects) objects[first .. ".record"] = objects[second .. ".record"] end, record))
     assert.match(exchanged, fails(function(objects) -- the same objects under a later serial
       local later = "shop.state.history/0000000009-" .. id_of(1)
       objects[later .. ".record"], objects[first .. ".record"] = objects[first .. ".record"], nil
-    end, history.records))
+    end, record))
     assert.match("does not hold the state", fails(function(objects) objects[first .. ".snapshot"] = nil end, document))
     assert.match("is empty", fails(function(objects) objects[first .. ".snapshot"].bytes = "" end, document))
+  end)
+
+  it("shows what its key tells of a deployment whose record is damaged, and all others", function()
+    local backend = memory.new()
+    local _, kept = deployed(backend, 3)
+    backend.objects["shop.state.history/0000000003-" .. id_of(2) .. ".record"].bytes = "junk"
+    local records = assert(history.records(open(backend)))
+    assert.same({ kept[3], kept[1] }, { records[1], records[3] })
+    assert.same({ id_of(2), 3, "invalid" }, { records[2].id, records[2].serial, records[2].problem.kind })
+    assert.matches("the state does not depend on it", records[2].problem.hint)
   end)
 
   it("does not need the present state, not even for the latest deployment", function()

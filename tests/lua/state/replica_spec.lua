@@ -6,6 +6,7 @@ local lock = require "scw.state.lock"
 local memory = require "tests.lua.state.memory"
 local mirror = require "scw.state.mirror"
 local past = require "scw.engine.past"
+local status = require "scw.state.status"
 
 local PATIENCE = 0.2
 
@@ -522,13 +523,96 @@ describe("a state with a replica", function()
     assert.equal("INFRA_011", err.code)
     assert.same({ "object: here/test.state", "this is the primary of the state" }, { err.details[1], err.details[2] })
     assert.matches("readable: replica, there/test.state: serial 2", err.details[3])
-    assert.matches("remove here/test.state and all of here/test.state.log/ and here/test.state.history/ there", err.hint)
+    assert.equal("if that one is right, let it count: `" .. core.program .. " state resolve --keep replica STACK`; what is damaged stays "
+      .. "beside the state", err.hint)
     assert.equal("{", primary.inner.objects["test.state"].bytes)
-    for key in next, primary.inner.objects do
-      if not key:find("%.lock$") then primary.inner.objects[key] = nil end
+    local sides = {}
+    for index, side in ipairs(assert(run():session(stack({ "a" })):status()).sides) do sides[index] = side.state end
+    assert.same({ "damaged", "readable" }, sides)
+    local versions, problem = run():session(stack({ "a" })):place():versions()
+    assert.is_nil(versions)
+    assert.equal(err.hint, problem.hint)
+  end)
+
+  it("has nothing left over when a side was out and is equal again", function()
+    for _, which in ipairs({ primary, replica }) do
+      apply({ "a" })
+      world.cloud.before = function(verb)
+        if verb == "create" then which.mode = "refuses" end
+      end
+      apply({ "a", "b" })
+      world.cloud.before, which.mode = function() end, "up"
+      assert.equal("held", lock.read(which.inner, "test.state").state) -- it could not be given back
+      primary.inner.time, replica.inner.time = core.now() + 1000, core.now() + 1000 -- until its lease ends
+      local seen = assert(run():session(stack({ "a", "b" })):status())
+      assert.same({ "free", nil }, { seen.lock, seen.holder })
+      assert.equal("apply", status.advice(seen)) -- makes them equal
+      assert(run():session(stack({ "a", "b" })):state())
+      local opened = run():session(stack({ "a", "b" }))
+      local made = assert(opened:plan())
+      assert(opened:reconcile())
+      opened:put_away(made)
+      assert_equal_sides()
+      seen = assert(run():session(stack({ "a", "b" })):status())
+      assert.same({ 0, "nothing" }, { seen.segments, status.advice(seen) })
+      apply({})
+      primary.inner.time, replica.inner.time = nil, nil
     end
-    apply({ "a" })
-    assert_equal_sides()
+  end)
+
+  --- Ways to damage a side that has a snapshot and a segment of a log.
+  local DAMAGES = {
+    snapshot = function(objects) objects["test.state"].bytes = "{" end,
+    segment = function(objects, _, segment) objects[segment].bytes = "{" end,
+    missing = function(objects) objects["test.state"] = nil end,
+    earlier = function(objects, old) objects["test.state"].bytes = old end,
+  }
+
+  it("goes on with the side that is whole when somebody says so, and keeps the other one beside it", function()
+    for name, damage in next, DAMAGES do
+      for index = 1, 4 do
+        primary, replica, world = place("here"), place("there"), cloud.world()
+        apply({ "a" })
+        local old = primary.inner.objects["test.state"].bytes
+        apply({ "a", "b" })
+        local opened = run():session(stack({ "a", "b" })) -- a run that dies
+        assert(opened:state())
+        assert.has_error(function()
+          opened:rewrite(function(begun)
+            assert(begun.store:commit(begun.store:write({ op = "patch", address = "net.a", fields = { reason = "x" } })))
+            error("died")
+          end)
+        end)
+        local bad = index % 2 == 1 and primary or replica
+        local whole = bad == primary and "replica" or "primary"
+        local segment = assert(bad.inner:list("test.state.log/")[1])
+        damage(bad.inner.objects, old, segment)
+        local left = bad.inner.objects[name == "segment" and segment or "test.state"]
+        left = left and left.bytes
+        local history = primary.inner:list("test.state.history/")
+        if index > 2 then
+          local document = assert(past.document(run():session(stack({ "a" })), assert(past.records(run():session(stack({ "a" }))))[1].id))
+          assert(amend.push(run():session(stack({ "a", "b" }), { salvage = true }), document, true))
+        else
+          local record, err = amend.resolve(run():session(stack({ "a", "b" }), { keep = bad == primary and "primary" or "replica" }))
+          assert.is_nil(record)
+          assert.equal("INFRA_011", err.code)
+          assert(amend.resolve(run():session(stack({ "a", "b" }), { keep = whole })))
+        end
+        assert_equal_sides()
+        assert.is_true(#primary.inner:list("test.state.history/") > #history)
+        local kept = {}
+        for key, object in next, primary.inner.objects do
+          if key:find("^test%.state%.damaged%-") then kept[#kept + 1] = object.bytes end
+        end
+        local found = left == nil
+        for _, bytes in ipairs(kept) do found = found or bytes == left end
+        assert.is_true(found, name)
+        assert.same({}, cloud.actions(run():plan(stack({ "a", "b" }))))
+        apply({ "a", "b", "c" })
+        assert_equal_sides()
+      end
+    end
   end)
 
   it("comes back from the history when both sides are damaged", function()

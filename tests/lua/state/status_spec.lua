@@ -151,6 +151,20 @@ describe("the status of a state", function()
     os.execute("rm -rf '" .. root .. "'")
   end)
 
+  it("tells nobody to take over what cannot be read", function()
+    local backend = memory.new()
+    backend.time = 1000000
+    acquire(backend, { elapsed = function() return 0 end })
+    backend.objects[NAME] = { bytes = "junk", etag = "e" }
+    local seen = assert(look(backend))
+    assert.equal("wait", status.advice(seen))
+    backend.time = 1000100
+    seen = assert(look(backend))
+    assert.is_true(seen.holder.expired)
+    assert.equal("read", status.advice(seen))
+    assert.is_true(status.is_damaged(seen))
+  end)
+
   it("shows what can be seen without the key", function()
     local backend = memory.new()
     local made = begun(backend, assert(core.key({ raw = ("k"):rep(32) })))
@@ -161,6 +175,7 @@ describe("the status of a state", function()
     assert.equal(1, seen.segments)
     assert.equal("free", seen.lock)
     assert.equal(problem, seen.problem)
+    assert.is_false(status.is_damaged(seen))
     assert.equal("read", status.advice(seen))
   end)
 

@@ -56,6 +56,30 @@ describe("the state store", function()
     assert.match("cannot save the state: .*boom", err.message)
   end)
 
+  it("is not an earlier one that was put back", function()
+    local history, backend = require "scw.state.history", memory.new()
+    local made = opened(backend)
+    local former
+    for number = 1, 2 do
+      former = backend:get("shop.state")
+      local record = {
+        id = ("%08x-0000-4000-8000-000000000000"):format(number), serial = made.document.serial + 1, previous = made.document.serial,
+        lineage = made.document.lineage, who = "ann", host = "here", command = "c", started = "s", ended = "e", result = "done",
+        counts = {},
+      }
+      made:write({ op = "deployment", deployment = record })
+      assert(made:fold())
+      assert(history.keep(made, record))
+    end
+    assert(open(backend):load())
+    assert(backend:put("shop.state", former))
+    local document, err = open(backend):load()
+    assert.is_nil(document)
+    assert.equal("memory:shop.state is an earlier one, which was put back: it has serial 2, and its history goes to 3", err.message)
+    assert.same({ "INFRA_011", "invalid" }, { err.code, err.kind })
+    assert.match("state push %-%-force", err.hint)
+  end)
+
   it("is empty before the first run, and then holds what was written", function()
     local backend = memory.new()
     local first = open(backend)

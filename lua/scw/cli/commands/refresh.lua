@@ -4,7 +4,9 @@ return {
   name = "refresh",
   group = "Deploy", order = 6,
   summary = "Bring the state up to date with what Scaleway has.",
-  description = "Lists what exists and records what differs. Nothing at Scaleway changes; plan then shows what apply would put right.",
+  description = "Lists what exists and records what Scaleway decides, such as addresses, and what is gone. Fields that were changed by "
+    .. "hand it shows; the state keeps what was asked for, so that rollback finds it. Nothing at Scaleway changes; plan then shows "
+    .. "what apply would put right.",
   arguments = { options.stack_argument },
   options = options.join({ options.parallel }, options.writing, options.stack),
   examples = { { "scwlua refresh stacks/staging.lua", "after somebody changed things by hand" } },

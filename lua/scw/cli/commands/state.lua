@@ -6,18 +6,18 @@ local text = require "scw.text"
 local at = { name = "--at", value = "DEPLOYMENT", doc = "As that deployment left it: its id, or the beginning of it." }
 local address = { name = "ADDRESS", doc = "The resource, such as db/rdb_instance.main." }
 
---- Opens the stack that the command line names and hands its session to `act`.
----@param act fun(context: scw.Context, session: scw.Session): integer|nil, scw.Error|nil
----@param bare? boolean its resources are not needed: looking back works while they cannot be evaluated
+--- Opens the stack that the command line names and hands its session to `act`. Its resources are not needed: looking back, and putting
+--- the state right, work while they cannot be evaluated.
+---@param act fun(context: scw.Context, session: scw.Session, workspace: scw.Workspace): integer|nil, scw.Error|nil
 ---@return fun(context: scw.Context): integer|nil, scw.Error|nil
-local function with_session(act, bare)
+local function with_session(act)
   return function(context)
     local workspace <close>, err = require("scw.cli.workspace").open(context)
     if not workspace then return nil, err end
     local session
-    session, err = workspace:session(bare)
+    session, err = workspace:session(true)
     if not session then return nil, err end
-    return act(context, session)
+    return act(context, session, workspace)
   end
 end
 
@@ -28,7 +28,7 @@ local function with_state(show)
     local state, name = require("scw.engine.past").document(session, context.options.at)
     if not state then return nil, name end
     return show(context, state, name)
-  end, true)
+  end)
 end
 
 --- The result for programs, or the sentence for people.
@@ -58,7 +58,7 @@ local function status(context, session)
   else
     console:print(view.lines(seen, session.stack, context.options.stack, console.style))
   end
-  return 0
+  return require("scw.state.status").is_damaged(seen) and 1 or 0
 end
 
 local function history(context, session)
@@ -101,33 +101,38 @@ local function diff(context, session)
   return compare(context, session, ends)
 end
 
+--- Shows what differs between the state and its replica.
+local function compare_sides(context, session)
+  local versions, err = session.store:versions()
+  if not versions then return nil, err end
+  local ends = {}
+  for index, version in ipairs(versions) do
+    ends[index] = { name = version.role, serial = version.document.serial, document = version.document }
+  end
+  context.console:note(text.state.relation(versions[1].relation))
+  return compare(context, session, ends)
+end
+
 local function resolve(context, session)
-  local keep = context.options.keep
-  local opened, err = session:place()
+  local amend, keep = require "scw.engine.amend", context.options.keep
+  local opened, ok, agreed, record, err
+  opened, err = session:place()
   if not opened then return nil, err end
-  local versions
-  versions, err = opened:versions()
-  if not versions then
-    return nil, err or errors.new({
+  if not opened.backend.sides then
+    return nil, errors.new({
       code = "INFRA_001", kind = "usage", message = text.state.no_replica, source = session.stack.state.source,
     })
   end
-  if not keep then
-    local ends = {}
-    for index, version in ipairs(versions) do
-      ends[index] = { name = version.role, serial = version.document.serial, document = version.document }
-    end
-    context.console:note(text.state.relation(versions[1].relation))
-    return compare(context, session, ends)
-  end
-  local record, agreed
+  if not keep then return compare_sides(context, session) end
+  ok, err = amend.check_resolve(session)
+  if not ok then return nil, err end
   agreed, err = require("scw.cli.confirm")(context, text.state.resolve_question(keep), text.state.resolve_needs_yes)
   if err then return nil, err end
   if not agreed then
     context.console:print(text.apply.refused)
     return 1
   end
-  record, err = require("scw.engine.amend").resolve(session)
+  record, err = amend.resolve(session)
   if not record then return nil, err end
   return tell(context, { deployment = record.id, serial = record.serial, kept = keep }, text.state.resolved(keep, record.serial))
 end
@@ -190,26 +195,34 @@ end
 local function rekey(context, session)
   local done, err = require("scw.engine.rekey").run(session)
   if not done then return nil, err end
-  local public = { deployment = done.deployment, serial = done.serial, resealed = done.resealed, recipients = core.array(done.recipients) }
+  for _, place in ipairs(done.damaged) do context.console:note(text.warning(text.state.not_resealed(place))) end
+  local public = {
+    deployment = done.deployment, serial = done.serial, resealed = done.resealed, recipients = core.array(done.recipients),
+    damaged = core.array(done.damaged),
+  }
   return tell(context, public, text.state.rekeyed(done.resealed, done.recipients))
 end
 
-local function is_declared(session, wanted)
-  for _, declaration in ipairs(session.stack.declarations) do
+--- Does the stack declare a resource? nil when its resources cannot be evaluated: putting the state right does not depend on that.
+---@return boolean|nil
+local function is_declared(workspace, wanted)
+  local stack = workspace:evaluated()
+  if not stack then return nil end
+  for _, declaration in ipairs(stack.declarations) do
     if declaration.address == wanted then return true end
   end
   return false
 end
 
-local function move(context, session)
+local function move(context, session, workspace)
   local from, to = context.options.from, context.options.to
   local record, err = require("scw.engine.amend").move(session, from, to)
   if not record then return nil, err end
-  if not is_declared(session, to) then context.console:note(text.warning(text.state.move_undeclared(to))) end
+  if is_declared(workspace, to) == false then context.console:note(text.warning(text.state.move_undeclared(to))) end
   return tell(context, { deployment = record.id, serial = record.serial, from = from, to = to }, text.state.moved(from, to))
 end
 
-local function remove(context, session)
+local function remove(context, session, workspace)
   local amend, wanted = require "scw.engine.amend", context.options.address
   local state, found, agreed, record, err
   state, err = session:state()
@@ -223,9 +236,9 @@ local function remove(context, session)
     context.console:print(text.state.kept)
     return 1
   end
-  record, err = amend.remove(session, wanted)
+  record, err = amend.remove(session, wanted, found.id)
   if not record then return nil, err end
-  if is_declared(session, wanted) then context.console:note(text.warning(text.state.still_declared(wanted))) end
+  if is_declared(workspace, wanted) then context.console:note(text.warning(text.state.still_declared(wanted))) end
   return tell(context, { deployment = record.id, serial = record.serial, address = wanted, id = found.id },
     text.state.forgotten(wanted, id))
 end
@@ -260,11 +273,12 @@ return {
     status = {
       name = "state status",
       summary = "Show how the state is doing: who holds it and for how long, who waits, what was interrupted, what to do.",
-      description = "Takes no lock, writes nothing, and shows what can be seen without the key when there is none.",
+      description = "Takes no lock, writes nothing, and shows what can be seen without the key when there is none. Ends with 1 when the "
+        .. "state is damaged, or its two sides do not agree.",
       arguments = { options.stack_argument },
       options = options.stack,
       examples = { { "scwlua state status stacks/staging.lua", "is somebody deploying, and since when?" } },
-      run = with_session(status, true),
+      run = with_session(status),
     },
     history = {
       name = "state history",
@@ -274,7 +288,7 @@ return {
       arguments = { options.stack_argument },
       options = options.stack,
       examples = { { "scwlua state history stacks/staging.lua", "the latest deployment first" } },
-      run = with_session(history, true),
+      run = with_session(history),
     },
     diff = {
       name = "state diff",
@@ -289,7 +303,7 @@ return {
         { "scwlua state diff stacks/staging.lua 3f2a9c1d", "what changed since that deployment" },
         { "scwlua state diff stacks/staging.lua 3f2a9c1d 77b0e6a2", "what changed from one to the other" },
       },
-      run = with_session(diff, true),
+      run = with_session(diff),
     },
     pull = {
       name = "state pull",
@@ -370,7 +384,7 @@ return {
         { "scwlua state rekey stacks/staging.lua", "after a key was added to the stack's state, or taken out" },
         { "scwlua state rekey --old-key-file old.key stacks/staging.lua", "after a key file was replaced" },
       },
-      run = with_session(rekey, true),
+      run = with_session(rekey),
     },
   },
 }

@@ -1,0 +1,56 @@
+--- What an earlier deployment left and the state does not know any more although it exists: forgotten by hand, or not in a document that
+--- was pushed. Going back takes it back, as it was recorded, instead of making a second one.
+local adopt = require "scw.engine.adopt"
+local errors = require "scw.errors"
+local model = require "scw.state.model"
+local refresh = require "scw.engine.refresh"
+local selection = require "scw.engine.selection"
+
+local forgotten = {}
+
+--- What the plan says of it.
+forgotten.REASON = "the state had forgotten it, and it still exists"
+
+local function matches_any(address, named)
+  for _, word in ipairs(named or {}) do
+    if selection.matches(address, word) then return true end
+  end
+  return false
+end
+
+--- Records of then whose address is free now, and whose id nobody has.
+---@param past scw.state.Document
+---@param now scw.state.Document
+---@param leave? string[] addresses and modules that stay as they are
+---@return scw.state.Record[]
+function forgotten.records(past, now, leave)
+  local found, ids = {}, {}
+  for _, record in ipairs(model.sorted(past)) do
+    local address = record.address
+    ids[record.type] = ids[record.type] or adopt.known_ids(now, record.type)
+    local free = not now.resources[address] and not now.intents[address]
+    if record.id and free and not ids[record.type][record.id] and not matches_any(address, leave) then found[#found + 1] = record end
+  end
+  return found
+end
+
+--- Looks which of them exist.
+---@param facts scw.RefreshFacts
+---@param records scw.state.Record[]
+---@return table[]|nil entries of the log, one for each that is taken back
+---@return scw.Error|nil
+function forgotten.find(facts, records)
+  local observed, err = refresh.run(facts, records)
+  if not observed then return nil, err end
+  local entries = {}
+  for _, record in ipairs(records) do
+    local found = observed[record.address] -- nothing is known of what is not kept by a service
+    if found and found.unreadable then
+      return nil, errors.wrap(found.unreadable, ("cannot tell whether %s (%s) still exists"):format(record.address, record.id))
+    end
+    if found and not found.gone then entries[#entries + 1] = { op = "set", record = record } end
+  end
+  return entries
+end
+
+return forgotten
