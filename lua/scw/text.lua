@@ -180,7 +180,7 @@ text.status = {
   end,
   side = function(side)
     local how = { leads = "counts", equal = "the same", behind = "behind: the next apply makes it equal", out = "does not answer",
-      diverged = "has what the other one lacks", damaged = "cannot be read", readable = "can be read" }
+      diverged = "has what the other one lacks", damaged = "cannot be used", readable = "can be used" }
     return ("%s %s: %s"):format(side.role, side.place, how[side.state])
   end,
   serial = function(serial, lineage) return ("%d of lineage %s"):format(serial, lineage) end,

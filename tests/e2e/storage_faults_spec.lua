@@ -168,14 +168,19 @@ describe("a fault of the place where the state is", function()
   local function assert_restorable(state, read, damage)
     write_stack(state)
     done("apply", "--yes", "shop.lua")
+    local earlier = read()
     write_stack(state, 2)
     done("apply", "--yes", "shop.lua")
     local latest = json.decode(done("state", "history", "--json", "shop.lua").stdout).deployments[1]
     local left = done("state", "pull", "shop.lua").stdout
     local whole = read()
-    for number, bytes in ipairs { whole:sub(1, #whole // 2), whole:sub(1, 99) .. string.char(whole:byte(100) ~ 1) .. whole:sub(101), "" } do
+    local damages = { whole:sub(1, #whole // 2), whole:sub(1, 99) .. string.char(whole:byte(100) ~ 1) .. whole:sub(101), "", earlier }
+    for number, bytes in ipairs(damages) do
       damage(bytes)
       assert_clear(world:run { "plan" }, "INFRA_011")
+      local seen = world:run { "state", "status" }
+      assert.equal(1, seen.status)
+      assert.matches("content +cannot be read", seen.stdout)
       assert.equal(number + 1, #json.decode(done("state", "history", "--json", "shop.lua").stdout).deployments)
       local out = ("latest-%d.json"):format(number)
       done("state", "pull", "--at", latest.id, "--out", out, "shop.lua")
