@@ -157,7 +157,7 @@ function amend.remove(session, address, id)
     if not record then return nil, err end
     if id and record.id ~= id then
       return invalid(("%s is another resource by now: %s, not %s"):format(address, record.id or "without an id", id),
-        "look at it with `state show`, then decide again", { address = address })
+        ("look at it with `%s state show STACK %s`, then decide again"):format(core.program, address), { address = address })
     end
     local entries = {}
     for index = 1, 1 + #(record.deposed or {}) do entries[index] = { op = "remove", address = address } end
@@ -190,7 +190,7 @@ local function check_push(session, present, serial, pushed, force)
       "push it with the stack that it belongs to")
   end
   if force or is_empty(present) then return true end
-  local hint = "compare first (state pull, state diff); --force puts it there all the same"
+  local hint = ("compare first (`%s state pull STACK`); --force puts it there all the same"):format(core.program)
   if pushed.lineage ~= present.lineage then
     return invalid("this state was not made from the present one: its lineage is another",
       hint, { details = { "lineage here: " .. present.lineage, "lineage given: " .. pushed.lineage } })

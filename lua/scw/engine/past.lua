@@ -123,7 +123,7 @@ local function choose(store, now, on_message)
     end
   end
   return nothing("there is no earlier deployment to go back to", #places == 0 and "nothing was deployed yet, or the stack keeps no history"
-    or ("`%s state history` shows what is kept, and --to DEPLOYMENT names one; after a first that failed: fix it and apply, or destroy")
+    or ("`%s state history STACK` shows what is kept, --to DEPLOYMENT names one; after a first that failed: fix it and apply, or destroy")
       :format(core.program))
 end
 

@@ -85,9 +85,9 @@ local function open(self, bytes, identity)
   end
   if plain then
     if self.unsealed then return bytes end
+    local mend = identity.kind == "plan" and "plan again" or ("then `%s state rekey --unsealed STACK` seals it"):format(core.program)
     return unreadable(named(identity) .. " is not sealed, but it has to be",
-      identity.kind == "plan" and "somebody replaced it, or the stack used to say `sealed = false`: plan again"
-        or "somebody replaced it, or the stack used to say `sealed = false`: then `state rekey --unsealed` seals it")
+      "somebody replaced it, or the stack used to say `sealed = false`: " .. mend)
   end
   local opened, err = self.key:open(bytes, bound_to(self, identity), named(identity))
   if not opened then return nil, err end

@@ -192,7 +192,7 @@ function history.find(store, word)
   return nil, errors.new({
     code = "INFRA_004", kind = "not_found", message = ("the history has no deployment '%s'"):format(word),
     hint = #places == 0 and "nothing was deployed yet, or the stack keeps no history"
-      or ("`%s state history` shows them; the latest is %s"):format(core.program, places[1].id:sub(1, 8)),
+      or ("`%s state history STACK` shows them; the latest is %s"):format(core.program, places[1].id:sub(1, 8)),
   })
 end
 

@@ -3,6 +3,7 @@
 --- Reading takes no lock. Every write is conditional: the first snapshot and each segment must not exist yet, a later snapshot must
 --- replace the one that was read.
 local beside = require "scw.state.beside"
+local core = require "core"
 local errors = require "scw.errors"
 local form = require "scw.state.form"
 local history = require "scw.state.history"
@@ -18,8 +19,8 @@ local READ_ATTEMPTS = 5
 local FOLD_BYTES = 8 * 1024 * 1024
 
 --- What to do about a state that cannot be read.
-local RESTORE = "bring back what an earlier deployment left: `state history`, `state pull --at ID --out FILE`, "
-  .. "`state push --force STACK FILE`; or a backup"
+local RESTORE = ("bring back what a deployment left: `PROGRAM state history STACK`, `PROGRAM state pull --at ID --out FILE STACK`, "
+  .. "`PROGRAM state push --force STACK FILE`; or a backup"):gsub("PROGRAM", core.program)
 --- The lineage of a state that nobody can read.
 local UNREADABLE = "unreadable"
 
@@ -131,7 +132,7 @@ end
 local function check_lineage(self, document)
   if not self.lineage or document.lineage == self.lineage then return true end
   return nil, damaged(("%s is of another lineage than before: somebody exchanged it while this run went on"):format(
-    self.backend:describe(self.name)), "find out who, and whether it was meant (`state push --force`); then start again")
+    self.backend:describe(self.name)), "find out who, and whether it was meant (`state push --force` or a new state); then start again")
 end
 
 --- What lies beside the state: the numbers of its log, and the serial of the latest deployment that its history knows.
