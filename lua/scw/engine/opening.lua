@@ -1,11 +1,15 @@
 --- What a session rests on, each made when something first needs it: client, backend, key, store, and the state in it.
 local codec = require "scw.state.codec"
+local desired = require "scw.engine.desired"
+local edges = require "scw.engine.edges"
 local errors = require "scw.errors"
 local keys = require "scw.state.keys"
 local recorded = require "scw.engine.recorded"
 local store = require "scw.state.store"
 
 local opening = {}
+
+local PARALLEL = 64
 
 --- The client of the API.
 ---@param self scw.Session
@@ -115,6 +119,53 @@ function opening.checked(self)
   local ok
   ok, err = recorded.check(document, self.catalogue)
   return ok and document, err
+end
+
+--- What the stack declares, in order.
+---@param self scw.Session
+---@return scw.Desired|nil, scw.Error|nil
+function opening.declared(self)
+  if self.set then return self.set end
+  local set, err = desired.build(self.stack, self.catalogue)
+  if not set then return nil, err end
+  self.order, err = edges.order(set)
+  if not self.order then return nil, err end
+  self.set = set
+  return set
+end
+
+--- Where resources are when they do not say it: what the stack says, else the credentials.
+---@param self scw.Session
+---@return { region?: string, zone?: string, project?: string, organization?: string }
+function opening.place(self)
+  local place, stack = {}, self.stack
+  local known = self.client and self.client.credentials or {}
+  for _, kind in ipairs({ "region", "zone", "project", "organization" }) do place[kind] = stack[kind] or known[kind] end
+  return place
+end
+
+local function needs_client(self, document, nodes)
+  local function remote(type) return type and type.driver ~= "local" end
+  for _, present in next, document.resources do
+    if remote(self.catalogue.get(present.type)) then return true end
+  end
+  for _, node in ipairs(nodes) do
+    if remote(node.type) then return true end
+  end
+  return next(document.intents) ~= nil
+end
+
+--- What looks at resources. Those that only exist here need no client, nor credentials.
+---@param self scw.Session
+---@param document scw.state.Document
+---@param nodes? scw.Node[] declared
+---@return scw.RefreshFacts|nil, scw.Error|nil
+function opening.tools(self, document, nodes)
+  if needs_client(self, document, nodes or {}) then
+    local client, err = opening.client(self)
+    if not client then return nil, err end
+  end
+  return { crud = self.crud, client = self.client, catalogue = self.catalogue, parallel = self.options.parallel or PARALLEL }
 end
 
 return opening

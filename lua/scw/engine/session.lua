@@ -3,38 +3,21 @@
 --- A session opens nothing by itself: the state is read when something first needs it, the client is made when a call has to be
 --- sent. Planning and reading take no lock; `apply` and `refresh` take it for as long as they write.
 local core = require "core"
-local adopt = require "scw.engine.adopt"
 local apply = require "scw.engine.apply"
-local caution = require "scw.engine.caution"
 local checks = require "scw.engine.checks"
 local deployment = require "scw.engine.deployment"
-local desired = require "scw.engine.desired"
 local edges = require "scw.engine.edges"
 local errors = require "scw.errors"
 local fingerprint = require "scw.engine.fingerprint"
-local forgotten = require "scw.engine.forgotten"
 local json = require "scw.json"
 local locks = require "scw.state.locks"
-local lookup = require "scw.engine.lookup"
-local model = require "scw.state.model"
-local observe = require "scw.engine.observe"
 local opening = require "scw.engine.opening"
-local outage = require "scw.engine.outage"
-local parallel = require "scw.parallel"
-local past = require "scw.engine.past"
-local plan = require "scw.engine.plan"
-local recorded = require "scw.engine.recorded"
-local refresh = require "scw.engine.refresh"
-local rollback = require "scw.engine.rollback"
+local planning = require "scw.engine.planning"
 local status = require "scw.state.status"
-local suggest = require "scw.suggest"
 local turn = require "scw.engine.turn"
 local witness = require "scw.state.witness"
 
 local session = {}
-
-local PARALLEL = 64
-local LOOKUP_ROUNDS = 100
 
 ---@class scw.SessionOptions
 ---@field target? string[] addresses or modules
@@ -85,125 +68,12 @@ function session.open(facts)
   }, metatable)
 end
 
----@param self scw.Session
----@return scw.Desired|nil, scw.Error|nil
-local function prepare(self)
-  if self.set then return self.set end
-  local set, err = desired.build(self.stack, self.catalogue)
-  if not set then return nil, err end
-  self.order, err = edges.order(set)
-  if not self.order then return nil, err end
-  self.set = set
-  return set
-end
-
---- What the credentials say where the stack says nothing.
-local function place_of(self)
-  local place, stack = {}, self.stack
-  local known = self.client and self.client.credentials or {}
-  for _, kind in ipairs({ "region", "zone", "project", "organization" }) do place[kind] = stack[kind] or known[kind] end
-  return place
-end
-
-local function needs_client(self, document, set)
-  local function remote(type_name)
-    local type = self.catalogue.get(type_name)
-    return type and type.driver ~= "local"
-  end
-  for _, present in next, document.resources do
-    if remote(present.type) then return true end
-  end
-  for _, node in ipairs(set.nodes) do
-    if node.type.driver ~= "local" then return true end
-  end
-  return next(document.intents) ~= nil
-end
-
-local function tools(self)
-  return { crud = self.crud, client = self.client, catalogue = self.catalogue, parallel = self.options.parallel or PARALLEL }
-end
-
 -- Planning --------------------------------------------------------------------------------------------------------------
-
---- Plans, reads the lookups that can be read, and plans again with them.
-local function plan_with_lookups(self, facts)
-  for _ = 1, LOOKUP_ROUNDS do
-    local made, err, wanted = plan.make(facts)
-    if not wanted then return made, err end
-    local done
-    done, err = parallel.map(wanted, self.options.parallel or PARALLEL, function(entry)
-      local result, failure = lookup.read(tools(self), entry)
-      if not result then return nil, failure end
-      facts.observed[entry.address] = result
-      return true
-    end)
-    if not done then return nil, err end
-  end
-  error("lookups without end")
-end
-
---- What a plan says that could not look.
-local BLIND = "the service does not answer: this plan rests on the recorded state alone"
-
---- Looks at what exists. A plan that only shows something goes without that when it has to.
-local function look(self, document, set)
-  local observed, err, adoption = outage.ask(self, function()
-    return observe.run(tools(self), document, set, place_of(self), self.options.refresh ~= false)
-  end)
-  if observed or self.command ~= "plan" or err.kind ~= "silent" then return observed, err, adoption end
-  self.passing[#self.passing + 1] = { message = BLIND }
-  return {}, nil, { entries = {}, found = {} }
-end
-
---- What somebody is at work on looks in the state like what was interrupted.
-local function warn_of_holder(self)
-  if self.taken and not self.taken:is_closed() then return end -- it is this run
-  local holder = locks.holder(self.backend, self.name)
-  if not holder then return end
-  self.passing[#self.passing + 1] = {
-    message = ("a deployment is under way: what it has begun looks interrupted here; it is that of %s"):format(
-      locks.describe(holder, self.backend:now())),
-  }
-end
-
----@param wish { destroy?: boolean, document?: scw.state.Document, review?: function, entries?: table[] }
-local function make_plan(self, wish)
-  local set, err = prepare(self)
-  if not set then return nil, err end
-  local document, destroy = wish.document, wish.destroy or false
-  if not document then document, err = opening.checked(self) end
-  if not document then return nil, err end
-  if needs_client(self, document, set) then
-    local client
-    client, err = opening.client(self)
-    if not client then return nil, err end
-  end
-  local position = self.store:position()
-  self.passing = {}
-  if self.store.segments > 0 or next(document.intents) then warn_of_holder(self) end
-  local observed, adoption
-  observed, err, adoption = look(self, document, set)
-  if not observed then return nil, err end
-  for _, entry in ipairs(wish.entries or {}) do adoption.found[entry.record.address] = forgotten.REASON end
-  local made
-  made, err = plan_with_lookups(self, {
-    set = set, order = self.order, stack = self.stack, catalogue = self.catalogue, document = document, observed = observed,
-    place = place_of(self), adopted = adoption.found, destroy = destroy, target = self.options.target, exclude = self.options.exclude,
-    replace = not destroy and self.options.replace or nil, review = wish.review,
-  })
-  if not made then return nil, err end
-  made.position, made.adoption = position, adoption.entries
-  for _, entry in ipairs(wish.entries or {}) do
-    if not made.left_out[entry.record.address] then table.insert(made.adoption, entry) end
-  end
-  for _, list in ipairs({ self.warnings, self.passing }) do table.move(list, 1, #list, #made.warnings + 1, made.warnings) end
-  return made
-end
 
 --- Checks declarations, references and their order, without any network.
 ---@return boolean|nil ok, scw.Error|nil err
 function methods:validate()
-  local set, err = prepare(self)
+  local set, err = opening.declared(self)
   if not set then return nil, err end
   return true
 end
@@ -211,7 +81,7 @@ end
 --- What apply would do. Takes no lock, writes nothing.
 ---@return scw.Plan|nil, scw.Error|nil
 function methods:plan()
-  local made, err = make_plan(self, {})
+  local made, err = planning.make(self, {})
   if not made then return nil, errors.wrap(err, "cannot plan") end
   return made
 end
@@ -219,7 +89,7 @@ end
 --- What destroy would do.
 ---@return scw.Plan|nil, scw.Error|nil
 function methods:destroy_plan()
-  local made, err = make_plan(self, { destroy = true })
+  local made, err = planning.make(self, { destroy = true })
   if not made then return nil, errors.wrap(err, "cannot plan") end
   return made
 end
@@ -231,7 +101,7 @@ end
 function methods:basis(key)
   local facts = {}
   for name, content in next, (self.stack.basis or {}) do facts[name] = core.hex(core.hmac("sha256", key, content)) end
-  for kind, value in next, place_of(self) do
+  for kind, value in next, opening.place(self) do
     if type(value) == "string" then facts["place " .. kind] = value end
   end
   for _, node in ipairs(self.set.nodes) do
@@ -243,53 +113,12 @@ function methods:basis(key)
   return core.hex(core.hmac("sha256", key, assert(json.encode(facts))))
 end
 
---- What a deployment left has to fit the types that this program knows: an older one may have recorded it.
-local function check_back(self)
-  local ok, err = recorded.check(self.back.document, self.catalogue)
-  if ok then return true end
-  err.message = ("cannot go back to deployment %s: %s"):format(self.back.record.id:sub(1, 8), err.message)
-  err.hint = "name another deployment with --to"
-  return nil, err
-end
-
---- What the deployment to go back to left and the state has forgotten since; the document gets to know it.
----@return table[]|nil entries, scw.Error|nil
-local function take_back(self, now)
-  local records = forgotten.records(self.back.document, now, self.options.leave)
-  if #records == 0 then return {} end
-  if needs_client(self, self.back.document, { nodes = {} }) then
-    local client, err = opening.client(self)
-    if not client then return nil, err end
-  end
-  local entries, err = outage.ask(self, function() return forgotten.find(tools(self), records) end)
-  for _, entry in ipairs(entries or {}) do model.apply(now, entry) end
-  return entries, err
-end
-
 --- What going back to an earlier deployment would do. The declarations of then take the place of the stack's, for this session.
 ---@param to? string id of the deployment, or the beginning of it; without: the latest that ended well and wanted something else
 ---@return scw.Plan|nil plan with `back_to`, the record of that deployment
 ---@return scw.Error|nil
 function methods:rollback_plan(to)
-  local now, entries, wanted, gaps, made, err
-  now, err = opening.checked(self)
-  if now and not self.back then self.back, err = past.target(self.store, now, to, self.on_message) end
-  if not now or not self.back then return nil, err end
-  made, err = check_back(self)
-  if not made then return nil, err end
-  entries, err = take_back(self, now)
-  if not entries then return nil, errors.wrap(err, "cannot plan") end
-  self.declared = self.declared or self.stack
-  wanted, gaps = rollback.wanted({
-    stack = self.declared, back = self.back, now = now, catalogue = self.catalogue, leave = self.options.leave,
-    lose_data = self.options.lose_data,
-  })
-  if not wanted then return nil, gaps end
-  self.stack, self.set = wanted, nil
-  made, err = make_plan(self, { document = now, review = caution.review(gaps), entries = entries })
-  if not made then return nil, errors.wrap(err, "cannot plan") end
-  made.back_to = self.back.record
-  return made
+  return planning.back(self, to)
 end
 
 -- Writing ---------------------------------------------------------------------------------------------------------------
@@ -350,7 +179,7 @@ local function carry_out(self, made, current, held, previous)
   for _, entry in ipairs(made.adoption) do current:write(entry) end
   local run = {
     store = current, crud = self.crud, client = self.client, catalogue = self.catalogue, plan = made, entries = made.entries,
-    fingerprints = fingerprint.new(current.document.fingerprint_key), place = place_of(self), vault = {}, clear = {},
+    fingerprints = fingerprint.new(current.document.fingerprint_key), place = opening.place(self), vault = {}, clear = {},
     on_event = self.on_event,
   }
   apply.move(run)
@@ -430,54 +259,28 @@ function methods:abort()
   if self.walker then self.walker:abort() end
 end
 
---- What is there now, and what the state has to be told of it.
-local function compare(self)
-  local set, document, client, err
-  set, err = prepare(self)
-  if not set then return nil, err end
-  document, err = opening.checked(self)
-  if not document then return nil, err end
-  if needs_client(self, document, { nodes = {} }) then
-    client, err = opening.client(self)
-    if not client then return nil, err end
-  end
-  local found = { position = self.store:position() }
-  found.entries, err = outage.ask(self, function() return adopt.settle(tools(self), document) end)
-  if not found.entries then return nil, err end
-  for _, entry in ipairs(found.entries) do model.apply(document, entry) end
-  local observed
-  local records = model.sorted(document)
-  observed, err = outage.ask(self, function() return refresh.run(tools(self), records) end)
-  if not observed then return nil, err end
-  local facts = { catalogue = self.catalogue }
-  found.result = { changes = refresh.drift(facts, records, observed), count = #records }
-  local entries = refresh.entries(facts, records, observed)
-  table.move(entries, 1, #entries, #found.entries + 1, found.entries)
-  return found
-end
-
 --- Records what is there now. Nothing but the state changes. Whoever waited for others looks again.
----@return { changes: table[], count: integer }|nil result `changes` as of `refresh.drift`
+---@return scw.Found|nil found
 ---@return scw.Error|nil err
 function methods:refresh()
-  local found, err = compare(self)
+  local found, err = planning.compare(self)
   if not found then return nil, err end
   if #found.entries == 0 then
     local whole, failure = self:reconcile()
-    return whole and found.result, failure
+    return whole and found, failure
   end
   local taken <close>, failure = take_turn(self, self.options.lock_wait)
   if not taken then return nil, failure end
   if not taken:stands_at(found.position) then
-    found, err = compare(self)
-    if not found or #found.entries == 0 then return found and found.result, err end
+    found, err = planning.compare(self)
+    if not found or #found.entries == 0 then return found, err end
   end
   return taken:write(found.position, self.store, function(current, ...)
     local begun = begin_deployment(self, current, ...)
     for _, entry in ipairs(found.entries) do current:write(entry) end
     local noted, problem = begun:finish({ result = "done", counts = { changed = #found.entries } })
     self.store = current
-    return noted and found.result, problem
+    return noted and found, problem
   end)
 end
 
@@ -552,34 +355,11 @@ function methods:outputs()
   return apply.shown_outputs(document)
 end
 
---- The records, sorted by address.
----@return scw.state.Record[]|nil, scw.Error|nil
-function methods:resources()
-  local document, err = opening.document(self)
-  if not document then return nil, err end
-  return model.sorted(document)
-end
-
----@param address string
----@return scw.state.Record|nil, scw.Error|nil
-function methods:resource(address)
-  local document, err = opening.document(self)
-  if not document then return nil, err end
-  local found = document.resources[address]
-  if found then return found end
-  local known = {}
-  for index, present in ipairs(model.sorted(document)) do known[index] = present.address end
-  return nil, errors.new({
-    code = "INFRA_004", kind = "not_found", message = ("the state has no resource '%s'"):format(address),
-    hint = suggest.hint(address, known),
-  })
-end
-
 --- The declared resources and who needs whom directly.
 ---@return { nodes: table[], edges: { from: string, to: string }[] }|nil graph nodes: address, type, name, module, source, lookup
 ---@return scw.Error|nil
 function methods:graph()
-  local set, err = prepare(self)
+  local set, err = opening.declared(self)
   if not set then return nil, err end
   local nodes = {}
   for index, node in ipairs(set.nodes) do

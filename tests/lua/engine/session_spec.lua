@@ -1,3 +1,4 @@
+local amend = require "scw.engine.amend"
 local cloud = require "tests.lua.engine.cloud"
 local core = require "core"
 local errors = require "scw.errors"
@@ -15,7 +16,8 @@ describe("a session", function()
   it("refreshes: says what differs, records what is there, changes nothing", function()
     local world = cloud.world()
     world:apply(stack())
-    assert.same({ changes = {}, count = 2 }, assert(world:session(stack()):refresh()))
+    local found = assert(world:session(stack()):refresh())
+    assert.same({ {}, 2 }, { found.changes, found.count })
     world.cloud.objects["server-2"].fields.image = "b"
     world.cloud.objects["net-1"].outputs.cidr = "10.77"
     local result = assert(world:session(stack()):refresh())
@@ -47,11 +49,10 @@ describe("a session", function()
     assert.same({}, assert(opened:outputs()))
     world:apply(stack())
     assert.same({ { name = "cidr", value = "10.1", secret = false } }, assert(opened:outputs()))
-    local resources = assert(opened:resources())
-    assert.equal("app/server.web", resources[1].address)
-    assert.same({ "net.main" }, { table.unpack(resources[1].dependencies) })
-    assert.equal("net-1", assert(opened:resource("net.main")).id)
-    local _, err = opened:resource("net.mian")
+    local document = assert(opened:state())
+    assert.same({ "net.main" }, { table.unpack(document.resources["app/server.web"].dependencies) })
+    assert.equal("net-1", assert(amend.find(document, "net.main")).id)
+    local _, err = amend.find(document, "net.mian")
     assert.match("net.main", err.hint)
     local graph = assert(opened:graph())
     assert.same({ { from = "app/server.web", to = "net.main" } }, graph.edges)
