@@ -55,8 +55,18 @@ describe("a state with a replica in another region", function()
     if not ok then error(err, 0) end
   end
 
+  --- What `doctor` says of the two sides, in one line each.
+  local function doctor(status)
+    local found = {}
+    for _, one in ipairs(json.decode((check(run("doctor", "--json", "twin.lua"), status))).checks) do
+      if one.name == "primary" or one.name == "replica" then found[#found + 1] = ("%s %s"):format(one.result, one.message) end
+    end
+    return found
+  end
+
   it("can be read and written while a region is out, and becomes whole afterwards", function()
     check(run("apply", "--yes", "twin.lua"))
+    assert.same({ "ok primary s3://twin-here/twin.state: counts", "ok replica s3://twin-there/twin.state: the same" }, doctor())
     suspended(here, function()
       local out, err = check(run("output", "twin.lua"))
       assert.matches("space", out)
@@ -73,12 +83,14 @@ describe("a state with a replica in another region", function()
     assert.same({ "behind", "leads" }, { sides[1].state, sides[2].state })
     local _, err = check(run("plan", "--set", "size=2", "twin.lua"))
     assert.matches("The primary of the state is behind", err)
+    assert.matches("^warn primary .-: behind", doctor()[1])
     _, err = check(run("apply", "--yes", "--set", "size=3", "twin.lua"))
     assert.matches("Made the primary of the state equal to the replica", err)
     suspended(there, function()
       local _, words = check(run("apply", "--yes", "--set", "size=4", "twin.lua"))
       assert.matches("The replica of the state, s3://twin%-there, does not answer", words)
       assert.matches("replica s3://twin%-there/twin.state: does not answer", (check(run("state", "status", "twin.lua"))))
+      assert.same({ "ok primary s3://twin-here/twin.state: counts", "warn replica s3://twin-there/twin.state: does not answer" }, doctor())
     end)
     _, err = check(run("apply", "--yes", "--set", "size=4", "twin.lua"))
     assert.matches("Made the replica of the state equal to the primary", err)
@@ -95,6 +107,9 @@ describe("a state with a replica in another region", function()
     suspended(there, function() check(run("apply", "--yes", "--set", "size=3", "twin.lua")) end)
     local _, err = check(run("apply", "--yes", "twin.lua"), 1)
     assert.matches("INFRA_011: the state and its replica went separate ways", err)
+    local sides = doctor(1)
+    assert.matches("^fail primary .-: has what the other one lacks", sides[1])
+    assert.matches("^fail replica .-: has what the other one lacks", sides[2])
     local out = check(run("state", "resolve", "twin.lua"))
     assert.matches("input: 3 %-> 2", out)
     check(run("state", "resolve", "--yes", "--keep", "replica", "twin.lua"))

@@ -3,6 +3,7 @@ local core = require "core"
 local dates = require "scw.api.dates"
 local errors = require "scw.errors"
 local style = require "scw.ui.style"
+local text = require "scw.text"
 
 local checkup = {}
 
@@ -17,6 +18,10 @@ local REACH_MS = 10000
 ---@field hint? string
 
 ---@param checks scw.Check[]
+---@param name string
+---@param result "ok"|"warn"|"fail"
+---@param message string
+---@param hint? string
 local function add(checks, name, result, message, hint)
   checks[#checks + 1] = { name = name, result = result, message = message, hint = hint }
 end
@@ -151,6 +156,34 @@ local function check_keys(checks, session)
   end
 end
 
+local SIDES = { leads = "ok", equal = "ok", behind = "warn", out = "warn" } -- everything else fails
+
+--- How the sides of a state with a replica stand, with what to do. Of a state that cannot be read only what is known to be wrong.
+---@param seen scw.state.Status
+---@param stack string path of the stack's file
+---@return scw.Check[]
+function checkup.sides(seen, stack)
+  local problem, checks = seen.problem, {}
+  local hints = {
+    behind = ("%s apply %s"):format(core.program, stack), out = text.status.advice.sides(),
+    diverged = ("%s state resolve %s shows what differs, and decides with --keep"):format(core.program, stack),
+  }
+  for _, side in ipairs(seen.sides or {}) do
+    local result = SIDES[side.state] or "fail"
+    if not problem or result ~= "ok" then
+      add(checks, side.role, result, text.status.side(side), hints[side.state] or result == "fail" and problem and problem.hint or nil)
+    end
+  end
+  return checks
+end
+
+--- The checks of the sides, when there are any. Why they cannot be told is what stood in the way of the state, too.
+local function check_sides(checks, session, stack)
+  if not session.backend.sides then return end
+  local seen = session:status()
+  for _, check in ipairs(seen and checkup.sides(seen, stack) or {}) do checks[#checks + 1] = check end
+end
+
 local function check_stack(checks, workspace)
   local stack, err = workspace:stack()
   if not stack then return add_error(checks, "stack", err) end
@@ -160,7 +193,10 @@ local function check_stack(checks, workspace)
   if not session then return add_error(checks, "state", err) end
   local state
   state, err = session:state()
-  if session.store then check_keys(checks, session) end
+  if session.store then
+    check_keys(checks, session)
+    check_sides(checks, session, workspace.options.stack)
+  end
   if not state then return add_error(checks, "state", err) end
   local count = 0
   for _ in pairs(state.resources or {}) do count = count + 1 end

@@ -4,8 +4,8 @@ return {
   name = "doctor",
   group = "Try and learn", order = 5,
   summary = "Check everything a deployment needs, and say what to do.",
-  description = "Credentials, configuration file, endpoints, clock, terminal; with a stack also its state and its key. Nothing is changed. "
-    .. "The exit code is 1 when a check fails.",
+  description = "Credentials, configuration file, endpoints, clock, terminal; with a stack also its state, whose keys open it, and how its "
+    .. "replica stands. Nothing is changed. The exit code is 1 when a check fails.",
   arguments = { { name = "STACK", optional = true, doc = "A stack, to check its state too." } },
   options = options.stack,
   examples = { { "scwlua doctor", "is this machine ready?" }, { "scwlua doctor stacks/production.lua", "is its state within reach?" } },
