@@ -162,9 +162,45 @@ describe("sealed states", function()
     for _, command in ipairs({ { "apply", "--yes" }, { "plan", "--exit-code" } }) do
       local result = program.run({ command[1], command[2], "--emulator", "shop.lua" }, { directory = directory })
       assert.are.equal(0, result.status, result.stdout .. result.stderr)
+      assert.is_nil((result.stdout .. result.stderr):find("in the place of", 1, true))
     end
   end)
 
+  --- What a command says with these keys in its environment, in one line, and how it ended.
+  local function with_keys(environment, ...)
+    local variables = { HOME = directory }
+    for name, value in pairs(environment) do variables["SCWLUA_STATE_" .. name] = value end
+    local result = program.run({ ... }, { directory = directory, environment = variables })
+    return ((result.stdout .. result.stderr):gsub("%s+", " ")), result.status
+  end
+
+  local function times(text, part) return select(2, text:gsub(part, "")) end
+
+  it("say so when the environment hides the key that the stack names", function()
+    local HIDDEN = "warning: SCWLUA_STATE_PASSPHRASE stands in the place of the stack's `key_file`: unset SCWLUA_STATE_PASSPHRASE"
+    local phrase = { PASSPHRASE = "four words of it" }
+    assert(core.key_create(directory .. "/own.key"))
+    local named = FILE_STACK:gsub('path = "%%s"', '%0, key_file = "own.key"')
+    assert(core.file_write(directory .. "/one.lua", named:format("one", "one.state")))
+    assert.are.equal(0, select(2, with_keys({}, "apply", "--yes", "one.lua")))
+    assert.matches("ok keys the key file own%.key %(named by the stack%)", (with_keys({}, "doctor", "one.lua")))
+    assert.matches("hint: unset SCWLUA_STATE_PASSPHRASE to use what the stack names, or set", (with_keys(phrase, "plan", "one.lua")))
+    local said, status = with_keys(phrase, "state", "rekey", "--old-key-file", "own.key", "one.lua")
+    assert.are.equal(0, status, said)
+    assert.are.equal(1, times(said, HIDDEN), said)
+    assert.matches("anew, for the passphrase in SCWLUA_STATE_PASSPHRASE%.", said)
+    for _, command in ipairs({ { "plan" }, { "apply", "--yes", "--set", "size=2" } }) do
+      command[#command + 1] = "one.lua"
+      said = with_keys(phrase, table.unpack(command))
+      assert.are.equal(1, times(said, HIDDEN), said)
+    end
+    said = with_keys(phrase, "doctor", "one.lua")
+    assert.matches("ok keys the passphrase in SCWLUA_STATE_PASSPHRASE warn keys SCWLUA_STATE_PASSPHRASE stands in the place of the stack's "
+      .. "`key_file` %-> unset SCWLUA_STATE_PASSPHRASE", said)
+    assert(core.file_write(directory .. "/one.lua", FILE_STACK:format("one", "one.state")))
+    said = with_keys(phrase, "plan", "--set", "size=2", "one.lua") .. with_keys(phrase, "doctor", "one.lua")
+    assert.are.equal(0, times(said, "in the place of"), said)
+  end)
   it("of two stacks cannot be swapped", function()
     applied("one", "one")
     applied("two", "two")

@@ -138,10 +138,18 @@ local function check_access(checks, credentials)
   end
 end
 
---- Those that a service keeps have to be fit for use, and everyone who is named should have a place in the state.
+--- Whose keys are used; those that a service keeps have to be fit for use, files private, and everyone who is named should have a place
+--- in the state.
 local function check_keys(checks, session)
   local ring = session:place().codec.key
-  for _, member in ipairs(ring and ring.members or {}) do
+  if not ring then return end
+  local used = {}
+  for _, member in ipairs(ring.members) do
+    if not member.former and not member.missing then used[#used + 1] = member.name end
+  end
+  add(checks, "keys", "ok", table.concat(used, ", "))
+  if ring.hidden then add(checks, "keys", "warn", ring.hidden.message, ring.hidden.hint) end
+  for _, member in ipairs(ring.members) do
     if member.holder then
       local ok, err = member.holder:check()
       if ok then
@@ -151,7 +159,7 @@ local function check_keys(checks, session)
       end
     end
   end
-  for _, name in ipairs(ring and ring:left_out() or {}) do
+  for _, name in ipairs(ring:left_out()) do
     add(checks, "keys", "warn", ("the state is not sealed for %s yet"):format(name), core.program .. " state rekey")
   end
 end

@@ -81,10 +81,11 @@ local function beside(stack_path, path)
   return (stack_path:match("^(.*/)[^/]*$") or "") .. path
 end
 
---- What a stack says about its state, with paths that are good in the current directory. The emulator's state is sealed for its own key.
+--- What a stack says about its state, with paths that are good in the current directory. The emulator's state is sealed for its own key,
+--- or those of the environment.
 local function place_state(self, state)
   if not state then return end
-  if self.emulator then state.key_manager = nil end
+  if self.emulator then state.key_manager, state.key_file, state.passphrase = nil, nil, nil end
   if state.kind == "file" then
     state.path = self.emulator and emulated_path(state.path) or beside(self.options.stack, state.path)
   end

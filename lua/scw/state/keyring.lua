@@ -20,15 +20,17 @@ local MOST_SEALS = 8
 
 ---@class scw.state.Keyring
 ---@field members scw.state.Member[]
+---@field hidden? { message: string, hint: string } that keys of the environment stand in the place of the stack's
 ---@field current? userdata the seal that closes
 ---@field slots? table[] of the state that was opened, as core.seal_look gives them
 local methods = {}
 local metatable = { __index = methods }
 
 ---@param members scw.state.Member[]
+---@param hidden? { message: string, hint: string }
 ---@return scw.state.Keyring
-function keyring.new(members)
-  return setmetatable({ members = members, seals = {}, held = {} }, metatable)
+function keyring.new(members, hidden)
+  return setmetatable({ members = members, hidden = hidden, seals = {}, held = {} }, metatable)
 end
 
 --- A ring for one key.
@@ -75,7 +77,7 @@ end
 
 --- Nobody here is a recipient: for whom it is sealed, who tried, and what to do.
 local function refusal(self, what, slots, problems)
-  local recipients, tried, advice = {}, {}, {}
+  local recipients, tried, advice = {}, {}, { self.hidden and self.hidden.hint }
   for _, slot in ipairs(slots) do
     add(recipients, slot.kind == "held" and key_manager.describe(slot.ticket) or WORDS[slot.kind])
     if slot.kind ~= "held" then add(advice, ADVICE[slot.kind]) end

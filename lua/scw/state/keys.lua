@@ -85,16 +85,51 @@ end
 ---@field old_key_file? string
 ---@field old_key_manager? string
 
+--- Do two files hold the same key?
+local function is_same_file(one, other)
+  if one == other then return true end
+  local first, second = core.key({ file = one }), core.key({ file = other })
+  local seal = first and second and core.seal({ first })
+  local envelope = seal and seal:close("", "", "")
+  return envelope and second:find(envelope) ~= nil
+end
+
+--- What the environment's key file or passphrase, or both, take the place of, unless the stack names the same.
+---@param declaration table
+---@param file string|nil
+---@param passphrase string|nil
+---@return { message: string, hint: string }|nil
+local function hidden_by(declaration, file, passphrase)
+  local named, variables = {}, {}
+  local own_file, own_passphrase = declaration.key_file, declaration.passphrase
+  if own_file and not (file and is_same_file(file, own_file)) then named[1] = "`key_file`" end
+  if own_passphrase and reference.resolve(own_passphrase, function() return nil end) ~= passphrase then
+    named[#named + 1] = "`passphrase`"
+  end
+  if #named == 0 then return nil end
+  if file then variables[1] = "SCWLUA_STATE_KEY_FILE" end
+  if passphrase then variables[#variables + 1] = "SCWLUA_STATE_PASSPHRASE" end
+  local set = table.concat(variables, " and ")
+  return {
+    message = ("%s %s in the place of the stack's %s"):format(set, #variables > 1 and "stand" or "stands", table.concat(named, " and ")),
+    hint = ("unset %s to use what the stack names"):format(set),
+  }
+end
+
 --- Everything that is named, in the order in which it is tried. `make` answers a member.
 ---@param declaration table
 ---@param facts scw.state.KeyFacts
+---@return table[] list
+---@return { message: string, hint: string }|nil hidden what the environment takes the place of
 local function sources(declaration, facts)
   local environment, list = facts.environment, {}
+  local hidden
   local function add(value, former, make, ...)
     if value then list[#list + 1] = { former = former, make = make, value, ... } end
   end
   local file, passphrase = given(environment, "SCWLUA_STATE_KEY_FILE"), given(environment, "SCWLUA_STATE_PASSPHRASE")
   if file or passphrase then
+    hidden = hidden_by(declaration, file, passphrase)
     add(file, false, from_file, "SCWLUA_STATE_KEY_FILE")
     add(passphrase, false, from_passphrase, "SCWLUA_STATE_PASSPHRASE")
   else
@@ -106,7 +141,7 @@ local function sources(declaration, facts)
   add(given(environment, "SCWLUA_STATE_OLD_PASSPHRASE"), true, from_passphrase, "SCWLUA_STATE_OLD_PASSPHRASE")
   add(declaration.key_manager, false, from_key_manager, "the stack's `key_manager`", facts)
   add(facts.old_key_manager, true, from_key_manager, "--old-key-manager", facts)
-  return list
+  return list, hidden
 end
 
 --- The keys of a state, or false when the stack asks for a state that is not sealed. A key file that is missing is no error as long as
@@ -122,7 +157,8 @@ function keys.load(declaration, facts)
     return false, nil, "the state is not sealed: whoever can read it sees everything but secrets"
   end
   local members, missing, recipients = {}, nil, 0
-  for _, source in ipairs(sources(declaration, facts)) do
+  local list, hidden = sources(declaration, facts)
+  for _, source in ipairs(list) do
     local member, err = source.make(table.unpack(source))
     if not member then return nil, err end
     if source.former and member.missing then return nil, member.missing end -- who names a former key has it
@@ -131,7 +167,8 @@ function keys.load(declaration, facts)
     if not source.former and not member.missing then recipients = recipients + 1 end
     members[#members + 1] = member
   end
-  if recipients > 0 then return keyring.new(members) end
+  if recipients > 0 then return keyring.new(members, hidden), nil, hidden and ("%s: %s"):format(hidden.message, hidden.hint) end
+  if missing and hidden then missing.hint = ("%s; or %s"):format(missing.hint, hidden.hint) end
   return nil, missing or problem("the state is sealed, but there is no key for it", HOW)
 end
 

@@ -34,6 +34,45 @@ describe("the keys of the state", function()
     assert.is_true(opens(by_phrase, assert(load({ passphrase = reference.from_outside("X", "long enough") }))))
   end)
 
+  it("of the environment are said to hide what the stack names, unless both name the same", function()
+    local other, copy = os.tmpname(), os.tmpname()
+    os.remove(other)
+    assert(core.key_create(other))
+    assert(core.file_write(copy, assert(core.file_read(path))))
+    local phrase = reference.from_outside("X", "long enough")
+    local function said(declaration, environment)
+      local ring, err, warning = load(declaration, environment)
+      assert(ring, err)
+      assert.same(warning, ring.hidden and ("%s: %s"):format(ring.hidden.message, ring.hidden.hint))
+      return warning
+    end
+    local by_file, by_phrase = { SCWLUA_STATE_KEY_FILE = path }, { SCWLUA_STATE_PASSPHRASE = "long enough" }
+    local both = { SCWLUA_STATE_KEY_FILE = path, SCWLUA_STATE_PASSPHRASE = "long enough" }
+    assert.equal("SCWLUA_STATE_PASSPHRASE stands in the place of the stack's `key_file`: unset SCWLUA_STATE_PASSPHRASE to use what the "
+      .. "stack names", said({ key_file = path }, by_phrase))
+    assert.match("^SCWLUA_STATE_KEY_FILE stands in the place of the stack's `key_file` and `passphrase`:",
+      said({ key_file = other, passphrase = phrase }, by_file))
+    assert.match("^SCWLUA_STATE_KEY_FILE and SCWLUA_STATE_PASSPHRASE stand in the place of the stack's `key_file`:",
+      said({ key_file = "/nowhere/state.key", passphrase = phrase }, both))
+    assert.match("place of the stack's `passphrase`:", said({ passphrase = reference.from_outside("X", "another one") }, by_phrase))
+    assert.match("place of the stack's `key_file`:", said({ key_file = path, passphrase = phrase }, by_phrase))
+    for _, declaration in ipairs({ {}, { key_file = path }, { key_file = copy, passphrase = phrase }, { passphrase = phrase } }) do
+      assert.is_nil(said(declaration, both))
+    end
+    assert.is_nil(said({ key_file = path, passphrase = phrase }, {}))
+    assert.is_nil(said({ key_manager = "fr-par/" .. KEY_ID }, by_phrase))
+    os.remove(other)
+    os.remove(copy)
+  end)
+
+  it("that hide those of the stack are in the way first when nothing opens the state", function()
+    local envelope = assert(assert(load({ key_file = path })):close("text", "label", "context"))
+    local _, err = assert(load({ key_file = path }, { SCWLUA_STATE_PASSPHRASE = "long enough" })):open(envelope, "context", "it")
+    assert.match("^unset SCWLUA_STATE_PASSPHRASE to use what the stack names, or set SCWLUA_STATE_KEY_FILE", err.hint)
+    _, err = load({ key_file = path }, { SCWLUA_STATE_KEY_FILE = "/nowhere/state.key" })
+    assert.match("; or unset SCWLUA_STATE_KEY_FILE to use what the stack names$", err.hint)
+  end)
+
   it("are all recipients, and each one opens", function()
     local all = {
       { load({ key_file = path, passphrase = reference.from_outside("X", "long enough") }) },

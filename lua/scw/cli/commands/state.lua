@@ -193,6 +193,8 @@ local function push(context, session)
 end
 
 local function rekey(context, session)
+  session:place() -- finds the keys, and what is to be said of them first
+  for _, warning in ipairs(session.warnings) do context.console:note(text.warning(warning.message)) end
   local done, err = require("scw.engine.rekey").run(session)
   if not done then return nil, err end
   for _, place in ipairs(done.damaged) do context.console:note(text.warning(text.state.not_resealed(place))) end
