@@ -53,14 +53,20 @@ local function config_path(environment)
   return directory and directory .. "/scw/config.yaml"
 end
 
+--- Warns of a file that is not its owner's alone.
+---@return boolean exposed
+local function check_mode(checks, name, path, facts)
+  local exposed = facts.mode & OTHERS ~= 0
+  if exposed then add(checks, name, "warn", ("%s can be read by others (mode %o)"):format(path, facts.mode & 511), "chmod 600 " .. path) end
+  return exposed
+end
+
 local function check_config_file(checks, environment)
   local path = config_path(environment)
   local facts = path and core.file_stat(path)
   if not facts then
     add(checks, "configuration file", "ok", "none; environment variables are enough")
-  elseif facts.mode & OTHERS ~= 0 then
-    add(checks, "configuration file", "warn", ("%s can be read by others (mode %o)"):format(path, facts.mode & 511), "chmod 600 " .. path)
-  else
+  elseif not check_mode(checks, "configuration file", path, facts) then
     add(checks, "configuration file", "ok", path)
   end
 end
@@ -149,7 +155,10 @@ local function check_keys(checks, session)
   end
   add(checks, "keys", "ok", table.concat(used, ", "))
   if ring.hidden then add(checks, "keys", "warn", ring.hidden.message, ring.hidden.hint) end
+  for _, missing in ipairs(ring:missing()) do add(checks, "keys", "warn", missing.message, missing.hint) end
   for _, member in ipairs(ring.members) do
+    local facts = member.file and core.file_stat(member.file)
+    if facts then check_mode(checks, "keys", member.file, facts) end
     if member.holder then
       local ok, err = member.holder:check()
       if ok then

@@ -91,6 +91,17 @@ function opening.store(self)
   return self.store
 end
 
+--- Says once who is named and has no place in the state, and which key files are not there.
+---@param self scw.Session
+---@param ring scw.state.Keyring|nil
+local function warn_of_keys(self, ring)
+  if self.told_keys or not ring then return end
+  self.told_keys = true
+  local function warn(message) self.warnings[#self.warnings + 1] = { message = message, source = self.stack.state.source } end
+  for _, missing in ipairs(ring:missing()) do warn(missing.message) end
+  for _, name in ipairs(ring:left_out()) do warn(("the state is not sealed for %s yet: `state rekey` does it"):format(name)) end
+end
+
 --- The state as it is saved now.
 ---@param self scw.Session
 ---@return scw.state.Document|nil, scw.Error|nil
@@ -100,13 +111,7 @@ function opening.document(self)
   local document
   document, err = opened:load()
   if not document then return nil, err end
-  local ring = opened.codec.key
-  for _, name in ipairs(not self.told_left_out and ring and ring:left_out() or {}) do
-    self.warnings[#self.warnings + 1] = {
-      message = ("the state is not sealed for %s yet: `state rekey` does it"):format(name), source = self.stack.state.source,
-    }
-  end
-  self.told_left_out = true
+  warn_of_keys(self, opened.codec.key)
   return document
 end
 

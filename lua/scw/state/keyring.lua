@@ -15,7 +15,9 @@ local MOST_SEALS = 8
 ---@field key? userdata of this machine
 ---@field holder? scw.state.KeyManager who keeps it
 ---@field kind? "raw"|"passphrase" of a key of this machine
+---@field file? string where the key is
 ---@field missing? scw.Error why neither is there; the others may do
+---@field needed? boolean whoever runs this named it: it is said when it is missing, whatever opens the state
 ---@field former? boolean opens, but is no recipient any more
 
 ---@class scw.state.Keyring
@@ -60,8 +62,10 @@ end
 local WORDS = { passphrase = "a passphrase", raw = "a key file", unknown = "a key of a kind that this program does not know" }
 
 local ADVICE = {
-  passphrase = "set SCWLUA_STATE_PASSPHRASE to the passphrase that it was sealed with",
-  raw = "set SCWLUA_STATE_KEY_FILE to the file that it was sealed with (a former one, to replace it: `state rekey --old-key-file FILE`)",
+  passphrase = "set SCWLUA_STATE_PASSPHRASE to the passphrase that it was sealed with (a former one, to replace it: "
+    .. "SCWLUA_STATE_OLD_PASSPHRASE, and `state rekey`)",
+  raw = "set SCWLUA_STATE_KEY_FILE to the file that it was sealed with (a former one, to replace it: `state rekey --old-key-file FILE`, "
+    .. "or SCWLUA_STATE_OLD_KEY_FILE)",
 }
 
 local function add(list, line)
@@ -217,14 +221,30 @@ local function has_slot(member, slots)
   return false
 end
 
---- Who is named, but has no place in the state that was opened: as far as that shows without their keys.
+--- Has a recipient no place in the state that was opened? As far as that shows without its key.
+local function is_left_out(self, member)
+  return self.slots ~= nil and not member.former and (member.holder or member.kind) ~= nil and not has_slot(member, self.slots)
+end
+
+--- Who is named and at hand, but has no place in the state that was opened.
 ---@return string[] names
 function methods:left_out()
   local names = {}
-  for _, member in ipairs(self.slots and self.members or {}) do
-    if not member.former and (member.holder or member.kind) and not has_slot(member, self.slots) then names[#names + 1] = member.name end
+  for _, member in ipairs(self.members) do
+    if not member.missing and is_left_out(self, member) then names[#names + 1] = member.name end
   end
   return names
+end
+
+--- Whose key file is not there, although something else opens the state. That is said of what the environment names, and of what would
+--- have no place in the state.
+---@return scw.Error[]
+function methods:missing()
+  local list = {}
+  for _, member in ipairs(self.members) do
+    if member.missing and (member.needed or is_left_out(self, member)) then list[#list + 1] = member.missing end
+  end
+  return list
 end
 
 --- For whom a new seal is made.

@@ -7,6 +7,7 @@ local reference = require "scw.dsl.reference"
 
 local keys = {}
 
+local IN_STACK = "named by the stack"
 local MAKE = "(umask 077; openssl rand -hex 32 > %s)"
 local HOW = "give the one that it was sealed with; for a new state make one with `" .. MAKE:format("state.key") .. "` and set "
   .. "SCWLUA_STATE_KEY_FILE=state.key, or set SCWLUA_STATE_PASSPHRASE; keep it: without it the state is lost"
@@ -18,18 +19,20 @@ end
 --- A member of the ring, or an error. A file that is not there may be missed by nobody: then it is a member without a key.
 ---@param path string
 ---@param from string
+---@param former? boolean one that was used before: none is made in its place
 ---@return scw.state.Member|nil, scw.Error|nil
-local function from_file(path, from)
+local function from_file(path, from, former)
   local key, failure = core.key({ file = path })
   local name = ("the key file %s (%s)"):format(path, from)
-  if key then return { name = name, key = key, kind = "raw" } end
-  local hint = failure.kind == "not_found"
-    and ("make it with `%s`, or point to the one this state was sealed with"):format(MAKE:format(path))
-    or failure.kind == "invalid"
-    and "give the file that this state was sealed with; a new one is made with `" .. MAKE:format("state.key") .. "`"
-    or "the file has to be readable for the one who runs this"
+  if key then return { name = name, key = key, kind = "raw", file = path } end
+  local absent = failure.kind == "not_found"
+  local hint = "the file has to be readable for the one who runs this"
+  if absent or failure.kind == "invalid" then
+    hint = "point to the file that this state was sealed with"
+    if not former then hint = ("%s; for a new state make one with `%s`"):format(hint, MAKE:format(absent and path or "state.key")) end
+  end
   local err = problem(("cannot use %s: %s"):format(name, failure.message), hint, failure.kind)
-  if failure.kind == "not_found" then return { name = name, kind = "raw", missing = err } end
+  if absent then return { name = name, kind = "raw", missing = err, needed = from ~= IN_STACK } end
   return nil, err
 end
 
@@ -133,11 +136,11 @@ local function sources(declaration, facts)
     add(file, false, from_file, "SCWLUA_STATE_KEY_FILE")
     add(passphrase, false, from_passphrase, "SCWLUA_STATE_PASSPHRASE")
   else
-    add(declaration.key_file, false, from_file, "named by the stack")
+    add(declaration.key_file, false, from_file, IN_STACK)
     add(declaration.passphrase, false, from_stack_passphrase)
   end
-  add(facts.old_key_file, true, from_file, "--old-key-file")
-  add(given(environment, "SCWLUA_STATE_OLD_KEY_FILE"), true, from_file, "SCWLUA_STATE_OLD_KEY_FILE")
+  add(facts.old_key_file, true, from_file, "--old-key-file", true)
+  add(given(environment, "SCWLUA_STATE_OLD_KEY_FILE"), true, from_file, "SCWLUA_STATE_OLD_KEY_FILE", true)
   add(given(environment, "SCWLUA_STATE_OLD_PASSPHRASE"), true, from_passphrase, "SCWLUA_STATE_OLD_PASSPHRASE")
   add(declaration.key_manager, false, from_key_manager, "the stack's `key_manager`", facts)
   add(facts.old_key_manager, true, from_key_manager, "--old-key-manager", facts)

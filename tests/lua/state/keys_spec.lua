@@ -109,6 +109,28 @@ describe("the keys of the state", function()
     assert.match("openssl rand %-hex 32 > /nowhere/state.key", err.hint)
   end)
 
+  it("that are not there are not taken for some that the state is not sealed for", function()
+    local phrase = { SCWLUA_STATE_PASSPHRASE = "long enough", SCWLUA_STATE_KEY_FILE = "/nowhere/none.key" }
+    local by_phrase = assert(assert(load({}, { SCWLUA_STATE_PASSPHRASE = "long enough" })):close("text", "label", "context"))
+    local by_both = assert(assert(load({ key_file = path, passphrase = reference.from_outside("X", "long enough") }))
+      :close("text", "label", "context"))
+    --- What a ring that opened an envelope says of files that are not there.
+    local function missing(ring, envelope)
+      ring:adopt(assert(ring:open(envelope, "context", "it")))
+      assert.same({}, ring:left_out())
+      local said = {}
+      for index, err in ipairs(ring:missing()) do said[index] = err.message end
+      return said
+    end
+    local named = "cannot use the key file /nowhere/none.key (SCWLUA_STATE_KEY_FILE): cannot read /nowhere/none.key: "
+      .. "No such file or directory"
+    assert.same({ named }, missing(assert(load({}, phrase)), by_phrase))
+    assert.same({ named }, missing(assert(load({}, phrase)), by_both))
+    local stack = { key_file = "/nowhere/state.key", passphrase = reference.from_outside("X", "long enough") }
+    assert.match("the key file /nowhere/state.key %(named by the stack%)", missing(assert(load(stack)), by_phrase)[1])
+    assert.same({}, missing(assert(load(stack)), by_both)) -- it need not be on every machine
+  end)
+
   it("may be former ones, which open and are no recipients", function()
     local former = assert(load({ key_file = path }))
     local envelope = assert(former:close("text", "label", "context"))
@@ -122,6 +144,15 @@ describe("the keys of the state", function()
     local ring, err = load({}, { SCWLUA_STATE_PASSPHRASE = "long enough" }, { old_key_file = "/nowhere/old.key" })
     assert.is_nil(ring)
     assert.match("cannot use the key file /nowhere/old.key %(%-%-old%-key%-file%)", err.message)
+    assert.equal("point to the file that this state was sealed with", err.hint) -- and makes none
+    local envelope_of = { assert(former:close("text", "label", "context")),
+      assert(assert(load({}, { SCWLUA_STATE_PASSPHRASE = "former phrase" })):close("text", "label", "context")) }
+    local advice = { "state rekey %-%-old%-key%-file FILE`, or SCWLUA_STATE_OLD_KEY_FILE",
+      "SCWLUA_STATE_OLD_PASSPHRASE, and `state rekey`" }
+    for index, sealed in ipairs(envelope_of) do
+      local _, refused = assert(load({}, { SCWLUA_STATE_PASSPHRASE = "a new phrase" })):open(sealed, "context", "it")
+      assert.match(advice[index], refused.hint)
+    end
     ring, err = load({}, { SCWLUA_STATE_OLD_KEY_FILE = path })
     assert.is_nil(ring)
     assert.match("there is no key", err.message)
