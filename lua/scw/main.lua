@@ -58,8 +58,8 @@ end
 local function report(err, console)
   local error_view = require "scw.ui.error"
   if console.json then
-    local json = require "scw.json"
-    for _, one in ipairs(require("scw.errors").list(err)) do console:complain(assert(json.encode(error_view.public(one)))) end
+    local json, given = require "scw.json", console.style.given
+    for _, one in ipairs(require("scw.errors").list(err)) do console:complain(assert(json.encode(error_view.public(one, given)))) end
   else
     console:complain(error_view.lines(err, console.error_style))
   end
@@ -73,6 +73,7 @@ end
 local function dispatch(words, console, environment)
   local command, values = require("scw.cli.args").parse(words)
   if not command then return report(values, console) end
+  console:take(values)
   local code, err = command.run({ options = values, console = console, environment = environment, command = command })
   if err then return report(err, console) end
   return code or OK

@@ -77,8 +77,8 @@ text.apply = {
   count_skipped = function(count) return ("%d skipped because of that"):format(count) end,
   count_left = function(count) return ("%d not started"):format(count) end,
   next_failed = function(program)
-    return ("What was done is saved. Fix the cause and run the same command again: it goes on where it stopped. Or go back: %s rollback.")
-      :format(program)
+    return ("What was done is saved. Fix the cause and run the same command again: it goes on where it stopped. "
+      .. "Or go back: `%s rollback STACK`."):format(program)
   end,
   next_interrupted = "What was done is saved. Run the same command again: it goes on where it stopped.",
 }
@@ -159,9 +159,9 @@ text.validate = {
 text.refresh = {
   unchanged = function(count) return ("Scaleway is as last applied: %d %s."):format(count, count == 1 and "resource" or "resources") end,
   gone = "no longer exists",
-  summary = function(differ, count)
-    return ("%d of %d %s not as last applied; plan shows what apply would put right."):format(differ, count,
-      count == 1 and "resource is" or "resources are")
+  summary = function(program, differ, count)
+    return ("%d of %d %s not as last applied; `%s plan STACK` shows what apply would put right."):format(differ, count,
+      count == 1 and "resource is" or "resources are", program)
   end,
 }
 
@@ -212,20 +212,20 @@ text.status = {
     sides = function()
       return "One side does not answer. A deployment goes on with the other one; the next that reaches both makes them equal."
     end,
-    wait = function(program, stack, id)
+    wait = function(program, id)
       if not id then return "Wait: others are next. A deployment joins the queue by itself (--lock-wait)." end
-      return ("Wait until it ends; a deployment joins the queue by itself (--lock-wait). If it is certain that it died: %s unlock %s %s")
-        :format(program, stack, id)
+      return ("Wait until it ends; a deployment joins the queue by itself (--lock-wait). "
+        .. "If it is certain that it died: `%s unlock STACK %s`."):format(program, id)
     end,
     take_over = function() return "Run your command: the next deployment takes over at once, and goes on where that one stopped." end,
     begin = "Nothing was deployed yet: apply makes it.",
     apply = function() return "Apply: it does what is missing, or goes on where the last deployment stopped." end,
-    repair = function(_, _, _, place)
+    repair = function(_, _, place)
       return ("Make sure that nobody deploys, then remove %s; the state itself is untouched."):format(place)
     end,
     key = "Give the key that it was sealed with, in SCWLUA_STATE_KEY_FILE or SCWLUA_STATE_PASSPHRASE, or as the stack names it.",
     first = function(hint) return "Before the first apply: " .. hint end,
-    read = function(_, _, _, _, hint) return hint and "To read it: " .. hint or "It has to be restored before anybody can deploy." end,
+    read = function(_, _, _, hint) return hint and "To read it: " .. hint or "It has to be restored before anybody can deploy." end,
   },
 }
 

@@ -106,7 +106,7 @@ describe("a state sealed for several recipients", function()
     end
     names 'key_file = "second.key", key_manager = "KEY"'
     local shown = ann:run("plan", "shop.lua")
-    assert.matches("warning: the state is not sealed for the Key Manager key .- yet: `state rekey` does it",
+    assert.matches("warning: the state is not sealed for the Key Manager key .- yet: `scwlua%S* state rekey shop%.lua` does it",
       ((shown.stdout .. shown.stderr):gsub("%s+", " ")))
     assert.matches("warn keys the state is not sealed for the Key Manager key", (ann:run("doctor", "shop.lua").stdout:gsub("%s+", " ")))
     names 'key_file = "first.key", key_manager = "KEY"'

@@ -10,15 +10,17 @@ return scw.stack {
 }
 ]]
 
+local LOST = json.encode {
+  id = "11111111-2222-3333-4444-555555555555", state = "held", who = "ann", host = "a lost runner", pid = 7, command = "scwlua apply",
+  created = "2026-01-02T03:04:05Z",
+}
+
 describe("the lock of somebody whose machine was lost", function()
   local directory
   setup(function()
     directory = program.directory()
     assert(core.file_write(directory .. "/stack.lua", STACK))
-    assert(core.file_write(directory .. "/locked.state.lock", json.encode {
-      id = "11111111-2222-3333-4444-555555555555", state = "held", who = "ann", host = "a lost runner", pid = 7, command = "scwlua apply",
-      created = "2026-01-02T03:04:05Z",
-    }))
+    assert(core.file_write(directory .. "/locked.state.lock", LOST))
   end)
   teardown(function() program.remove(directory) end)
 
@@ -32,7 +34,7 @@ describe("the lock of somebody whose machine was lost", function()
     local result = run("apply", "--yes", "--no-wait", "stack.lua")
     assert.are.equal(1, result.status)
     assert.matches("holder: ann on a lost runner %(process 7%) since 2026%-01%-02T03:04:05Z, %d+ days ago, running", result.stderr)
-    local id = assert(result.stderr:match("scwlua unlock%s+STACK%s+([%x-]+)"))
+    local id = assert(result.stderr:match("`scwlua%S* unlock stack%.lua ([%x-]+)`"))
     result = run("state", "status", "stack.lua")
     assert.are.equal("", result.stderr)
     assert.are.equal(0, result.status)
@@ -56,6 +58,23 @@ describe("the lock of somebody whose machine was lost", function()
     seen = json.decode(run("state", "status", "--json", "stack.lua").stdout)
     assert.are.same({ "free", 2, "nothing" }, { seen.lock.state, seen.serial, seen.advice })
     assert.matches("the state is not locked", run("unlock", "--yes", "stack.lua", id).stderr)
+  end)
+
+  it("is freed by the very words of the hint, for people and for programs", function()
+    assert(core.directory_create(directory .. "/.scwlua/emulator/state"))
+    local function lock()
+      assert(core.file_write(directory .. "/.scwlua/emulator/state/locked.state.lock", LOST))
+    end
+    for _, form in ipairs { "--no-color", "--json" } do
+      lock()
+      local result = run("apply", "--yes", "--no-wait", form, "--emulator", "./stack.lua")
+      assert.are.equal(1, result.status)
+      local words = {}
+      for word in assert(result.stderr:match("`scwlua%S* (unlock[^`]*)`")):gmatch("%S+") do words[#words + 1] = word end
+      assert.are.same({ "unlock", "--emulator", "./stack.lua", json.decode(LOST).id }, words)
+      result = run("unlock", "--yes", table.unpack(words, 2))
+      assert.are.equal(0, result.status, result.stderr)
+    end
   end)
 
   it("is not freed while its holder is at work on this machine", function()

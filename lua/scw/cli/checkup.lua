@@ -1,4 +1,5 @@
 --- What `doctor` looks at: each check is one line, ok, warn or fail, with what to do.
+local command = require "scw.ui.command"
 local core = require "core"
 local dates = require "scw.api.dates"
 local errors = require "scw.errors"
@@ -169,7 +170,8 @@ local function check_keys(checks, session)
     end
   end
   for _, name in ipairs(ring:left_out()) do
-    add(checks, "keys", "warn", ("the state is not sealed for %s yet"):format(name), core.program .. " state rekey")
+    local rekey = ("`%s state rekey STACK` does it"):format(core.program)
+    add(checks, "keys", "warn", ("the state is not sealed for %s yet"):format(name), rekey)
   end
 end
 
@@ -237,6 +239,7 @@ function checkup.run(workspace)
     check_access(checks, credentials)
   end
   if workspace.options.stack then check_stack(checks, workspace) end
+  for _, check in ipairs(checks) do check.hint = command.complete(check.hint, workspace.options) end
   return checks
 end
 

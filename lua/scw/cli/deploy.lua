@@ -1,4 +1,5 @@
 --- What apply, destroy and rollback share, and what only plans: show the plan, ask, go, show progress, sum up.
+local command = require "scw.ui.command"
 local confirm = require "scw.cli.confirm"
 local core = require "core"
 local errors = require "scw.errors"
@@ -55,7 +56,7 @@ local function run(context, session, plan)
     if live then
       live:take(event, now)
     elseif console.json then
-      console:data(events.public(event, now - state.began))
+      console:data(events.public(event, now - state.began, context.options))
     else
       local line = events.line(event, now - state.began, console.style)
       if line then console:print(line) end
@@ -68,21 +69,6 @@ local function run(context, session, plan)
   return result, err, state
 end
 
---- A word as a shell takes it.
----@param word string
----@return string
-local function spelled(word)
-  return word:match("^[%w_./=:,@+-]+$") or "'" .. word:gsub("'", "'\\''") .. "'"
-end
-
---- The program as the user called it: it may not be on the search path.
----@return string
-local function called()
-  local file <close> = io.open("/proc/self/cmdline", "rb")
-  local words = file and file:read("a")
-  return words and words:match("^([^%z]+)") or core.program
-end
-
 --- The options that commands about the same stack need again; secrets only by name.
 ---@param given table
 ---@param stack scw.dsl.Stack
@@ -91,10 +77,10 @@ local function repeated(given, stack)
   local words, secret = {}, {}
   for _, entry in ipairs(stack.config or {}) do secret[entry.name] = entry.secret end
   for _, assignment in ipairs(given.set or {}) do
-    local value = secret[assignment.name] and "…" or spelled(assignment.value)
+    local value = secret[assignment.name] and "…" or command.spelled(assignment.value)
     words[#words + 1] = (" --set %s=%s"):format(assignment.name, value)
   end
-  if given.config_file then words[#words + 1] = " --config-file " .. spelled(given.config_file) end
+  if given.config_file then words[#words + 1] = " --config-file " .. command.spelled(given.config_file) end
   return table.concat(words)
 end
 
@@ -103,7 +89,7 @@ end
 ---@param changes boolean
 local function sum_up(console, facts, changes)
   if console.json then
-    console:data(summary.public(facts))
+    console:data(summary.public(facts, console.style.given))
     return
   end
   local outputs = summary.outputs(facts, console.style)
@@ -124,7 +110,7 @@ local function propose(context, plan, words)
   local console = context.console
   local changes = plan_view.changes(plan)
   if console.json then
-    console:data({ event = "plan", plan = plan_view.public(plan) })
+    console:data({ event = "plan", plan = plan_view.public(plan, context.options) })
   elseif not changes and words.nothing then
     console:print(words.nothing)
   else
@@ -194,14 +180,15 @@ local function carry_out(context, session, words, make_plan)
   if facts.result == "done" then
     if words.next_steps and context.options.emulator and not console.json then
       console:print("")
-      console:print(text.next_steps(spelled(called()), spelled(context.options.stack), repeated(context.options, session.stack)))
+      local given = context.options
+      console:print(text.next_steps(command.program(), command.spelled(given.stack), repeated(given, session.stack)))
     end
     return 0
   end
   if #facts.failures > 0 then
     console:complain(summary.failures(facts, console))
   end
-  if not console.json then console:complain(style.wrap(summary.next(facts, words.once), console.style.columns)) end
+  if not console.json then console:complain(style.wrap(summary.next(facts, words.once, context.options), console.style.columns)) end
   return facts.result == "interrupted" and 130 or 1
 end
 
@@ -225,7 +212,8 @@ function deploy.run(context, words, make_plan)
   local console = context.console
   local last_line <close> = setmetatable({}, { __close = function(_, failure) -- luacheck: ignore 211
     if code or not console.json then return end
-    console:data(summary.public(summary.never(errors.is(err) and err or errors.is(failure) and failure or nil, core.clock() - began)))
+    local known = errors.is(err) and err or errors.is(failure) and failure or nil
+    console:data(summary.public(summary.never(known, core.clock() - began), context.options))
   end })
   local located = true
   if words.locate then located, err = words.locate() end
@@ -262,14 +250,14 @@ function deploy.show(context, words, make_plan)
   plan, err = make_plan(session)
   if not plan then return nil, err end
   if context.console.json then
-    context.console:data(plan_view.public(plan), { indent = 2 })
+    context.console:data(plan_view.public(plan, context.options), { indent = 2 })
   else
     context.console:print(plan_view.lines(plan, context.console.style))
   end
   if out then
     ok, err = saved_plan.write(context, session, plan, words.goal)
     if not ok then return nil, err end
-    context.console:note(text.saved_plan.written(out, ("%s apply %s"):format(spelled(called()), spelled(out))))
+    context.console:note(text.saved_plan.written(out, ("%s apply %s"):format(command.program(), command.spelled(out))))
   end
   return context.options.exit_code and plan_view.changes(plan) and PENDING or 0
 end

@@ -1,5 +1,6 @@
 --- What a session rests on, each made when something first needs it: client, backend, key, store, and the state in it.
 local codec = require "scw.state.codec"
+local core = require "core"
 local desired = require "scw.engine.desired"
 local edges = require "scw.engine.edges"
 local errors = require "scw.errors"
@@ -99,7 +100,7 @@ local function warn_of_keys(self, ring)
   self.told_keys = true
   local function warn(message) self.warnings[#self.warnings + 1] = { message = message, source = self.stack.state.source } end
   for _, missing in ipairs(ring:missing()) do warn(missing.message) end
-  for _, name in ipairs(ring:left_out()) do warn(("the state is not sealed for %s yet: `state rekey` does it"):format(name)) end
+  for _, name in ipairs(ring:left_out()) do warn(("the state is not sealed for %s yet: `%s state rekey STACK` does it"):format(name, core.program)) end
 end
 
 --- The state as it is saved now.

@@ -26,7 +26,8 @@ function outage.ask(self, fn)
     code = "INFRA_010", kind = "silent",
     message = ("the service does not answer, and neither does the %s of the state"):format(out.role),
     details = { results ~= "late" and results[2].message or nil },
-    hint = "nothing was changed: run the same command again when it is back. Until then `plan` and `output` show what is recorded",
+    hint = ("nothing was changed: run the same command again when it is back. Until then `%s plan STACK` and `%s output STACK` show what "
+      .. "is recorded"):format(core.program, core.program),
   })
 end
 

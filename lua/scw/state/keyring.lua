@@ -62,10 +62,10 @@ end
 local WORDS = { passphrase = "a passphrase", raw = "a key file", unknown = "a key of a kind that this program does not know" }
 
 local ADVICE = {
-  passphrase = "set SCWLUA_STATE_PASSPHRASE to the passphrase that it was sealed with (a former one, to replace it: "
-    .. "SCWLUA_STATE_OLD_PASSPHRASE, and `state rekey`)",
-  raw = "set SCWLUA_STATE_KEY_FILE to the file that it was sealed with (a former one, to replace it: `state rekey --old-key-file FILE`, "
-    .. "or SCWLUA_STATE_OLD_KEY_FILE)",
+  passphrase = ("set SCWLUA_STATE_PASSPHRASE to the passphrase that it was sealed with (a former one, to replace it: "
+    .. "SCWLUA_STATE_OLD_PASSPHRASE, and `%s state rekey STACK`)"):format(core.program),
+  raw = ("set SCWLUA_STATE_KEY_FILE to the file that it was sealed with (a former one, to replace it: `%s state rekey --old-key-file FILE "
+    .. "STACK`, or SCWLUA_STATE_OLD_KEY_FILE)"):format(core.program),
 }
 
 local function add(list, line)

@@ -1,4 +1,5 @@
 --- Where the program's words go: standard output for results, standard error for problems. Nothing else prints.
+local command = require "scw.ui.command"
 local core = require "core"
 local style = require "scw.ui.style"
 
@@ -35,6 +36,10 @@ function console.new(options)
   }, metatable)
 end
 
+--- Takes note of what the command line said: it goes into commands that people are told.
+---@param given scw.Given
+function methods:take(given) self.style.given, self.error_style.given = given, given end
+
 --- Writes to standard output. What cannot be written is no reason to stop halfway through a deployment: it is remembered.
 ---@param self scw.Console
 ---@param raw string
@@ -62,7 +67,8 @@ end
 ---@param lines string[]|string
 function methods:note(lines)
   for _, line in ipairs(type(lines) == "string" and { lines } or lines) do
-    if self.sink then self.sink(line) else core.write("stderr", table.concat(self.error_style:fold(line), "\n") .. "\n") end
+    local told = command.complete(line, self.error_style.given)
+    if self.sink then self.sink(told) else core.write("stderr", table.concat(self.error_style:fold(told), "\n") .. "\n") end
   end
 end
 

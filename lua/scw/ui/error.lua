@@ -1,4 +1,5 @@
 --- Errors for people and for programs. One shape each, wherever they come from.
+local command = require "scw.ui.command"
 local core = require "core"
 local errors = require "scw.errors"
 local style = require "scw.ui.style"
@@ -38,7 +39,7 @@ local function add_facts(lines, err, look)
   fact("resource: ", err.address)
   fact("request: ", err.request_id)
   if err.hint then
-    for i, line in ipairs(style.wrap("hint: " .. style.clean(err.hint), math.max(look.columns - 2, 20))) do
+    for i, line in ipairs(style.wrap("hint: " .. style.clean(command.complete(err.hint, look.given)), math.max(look.columns - 2, 20))) do
       lines[#lines + 1] = "  " .. look:paint("cyan", (i == 1 and "" or "  ") .. line)
     end
   end
@@ -61,13 +62,14 @@ end
 
 --- One error for programs (`docs/json.md`).
 ---@param err scw.Error
+---@param given? scw.Given
 ---@return table
-function error_view.public(err)
+function error_view.public(err, given)
   local details = {}
   for i, detail in ipairs(err.details or {}) do details[i] = tostring(detail) end
   return {
-    code = err.code, message = err.message, details = core.array(details), timestamp = err.timestamp, hint = err.hint,
-    request_id = err.request_id, address = err.address, source = err.source,
+    code = err.code, message = err.message, details = core.array(details), timestamp = err.timestamp,
+    hint = command.complete(err.hint, given), request_id = err.request_id, address = err.address, source = err.source,
   }
 end
 

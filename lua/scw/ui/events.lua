@@ -78,8 +78,9 @@ end
 --- The event for programs (`docs/json.md`): one JSON object a line.
 ---@param event table
 ---@param elapsed_ms number since the apply began
+---@param given? scw.Given
 ---@return table
-function events.public(event, elapsed_ms)
+function events.public(event, elapsed_ms, given)
   local public = {
     event = event.kind, elapsed_ms = math.floor(elapsed_ms + 0.5), timestamp = os.date("!%Y-%m-%dT%H:%M:%SZ", math.floor(core.now())),
     address = event.address, action = event.action, detail = event.detail and tostring(event.detail) or nil,
@@ -88,7 +89,7 @@ function events.public(event, elapsed_ms)
   if event.needs then public.needs = core.array({ table.unpack(event.needs) }) end
   if event.error then
     local errors = require "scw.errors"
-    public.error = errors.is(event.error) and require("scw.ui.error").public(event.error) or { message = error_message(event.error) }
+    public.error = errors.is(event.error) and require("scw.ui.error").public(event.error, given) or { message = error_message(event.error) }
   end
   return public
 end

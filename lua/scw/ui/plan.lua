@@ -1,4 +1,5 @@
 --- A plan as text for people and as a table for JSON. Pure: what it shows is in the plan.
+local command = require "scw.ui.command"
 local core = require "core"
 local style = require "scw.ui.style"
 local text = require "scw.text"
@@ -175,11 +176,14 @@ function View:outputs(outputs)
   self:add("")
 end
 
+---@return string
+local function message_of(warning) return type(warning) == "table" and warning.message or tostring(warning) end
+
 function View:warnings(warnings)
   if #(warnings or {}) == 0 then return end
   for _, warning in ipairs(warnings) do
-    local message = style.clean(type(warning) == "table" and warning.message or tostring(warning))
-    local lines = style.wrap(text.warning(message), self.style.columns - 2)
+    local message = command.complete(message_of(warning), self.style.given)
+    local lines = style.wrap(text.warning(style.clean(message)), self.style.columns - 2)
     for i, line in ipairs(lines) do self:add(self.style:paint("yellow", i == 1 and line or "  " .. line)) end
     if type(warning) == "table" and warning.source then self:add("  " .. self.style:paint("dim", text.at(warning.source))) end
   end
@@ -307,8 +311,9 @@ end
 
 --- The plan for programs (`docs/json.md`); no secret, no fingerprint.
 ---@param plan table
+---@param given? scw.Given
 ---@return table
-function plan_view.public(plan)
+function plan_view.public(plan, given)
   local steps, outputs, warnings = {}, {}, {}
   for i, step in ipairs(plan.steps) do steps[i] = public_step(step) end
   table.sort(steps, by_address)
@@ -318,7 +323,7 @@ function plan_view.public(plan)
   end
   table.sort(outputs, function(left, right) return left.name < right.name end)
   local back = plan.back_to
-  for i, warning in ipairs(plan.warnings or {}) do warnings[i] = type(warning) == "table" and warning.message or tostring(warning) end
+  for i, warning in ipairs(plan.warnings or {}) do warnings[i] = command.complete(message_of(warning), given) end
   return {
     format = 1, stack = plan.stack, environment = plan.environment, lineage = plan.lineage, serial = plan.serial,
     changes = plan_view.changes(plan), steps = core.array(steps), outputs = core.array(outputs), warnings = core.array(warnings),

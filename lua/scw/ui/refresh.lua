@@ -1,4 +1,5 @@
 --- What a refresh found: where Scaleway is not as it was last applied.
+local command = require "scw.ui.command"
 local core = require "core"
 local plan_view = require "scw.ui.plan"
 local style = require "scw.ui.style"
@@ -21,7 +22,8 @@ function refresh_view.lines(result, look)
     for _, line in ipairs(plan_view.changes_of(drift.changes or {}, look)) do lines[#lines + 1] = line end
   end
   lines[#lines + 1] = ""
-  for _, line in ipairs(style.wrap(text.refresh.summary(#result.changes, result.count), look.columns)) do lines[#lines + 1] = line end
+  local summary = command.complete(text.refresh.summary(core.program, #result.changes, result.count), look.given)
+  for _, line in ipairs(style.wrap(summary, look.columns)) do lines[#lines + 1] = line end
   return lines
 end
 

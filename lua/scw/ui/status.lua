@@ -1,6 +1,7 @@
 --- How a state is doing, for people and for programs.
 local claim = require "scw.state.claim"
 local columns = require "scw.ui.table"
+local command = require "scw.ui.command"
 local core = require "core"
 local history_view = require "scw.ui.history"
 local status = require "scw.state.status"
@@ -78,13 +79,13 @@ local function add_lock(rows, seen)
 end
 
 --- One line that says what to do.
-local function advice(seen, path)
+local function advice(seen)
   local what, problem = status.advice(seen), seen.problem
   if what == "read" and problem.code == "INFRA_001" then -- no key, or none that can be used
     return seen.sealed and words.advice.key or words.advice.first(problem.hint or problem.message)
   end
   if what == "apply" and not seen.exists and not seen.problem then return words.advice.begin end
-  return words.advice[what](core.program, path, seen.holder and seen.holder.id, seen.lock_place, problem and problem.hint)
+  return words.advice[what](core.program, seen.holder and seen.holder.id, seen.lock_place, problem and problem.hint)
 end
 
 ---@param seen scw.state.Status
@@ -102,7 +103,8 @@ function status_view.lines(seen, stack, path, look)
   for _, line in ipairs(columns.definitions(rows, { indent = 2, columns = look.wraps and look.columns or math.huge })) do
     lines[#lines + 1] = line
   end
-  for _, line in ipairs(look:fold(style.clean(advice(seen, path)))) do lines[#lines + 1] = line end
+  local told = command.complete(advice(seen), look.given or { stack = path })
+  for _, line in ipairs(look:fold(style.clean(told))) do lines[#lines + 1] = line end
   return lines
 end
 
@@ -118,8 +120,9 @@ end
 --- For programs (`docs/json.md`).
 ---@param seen scw.state.Status
 ---@param stack scw.dsl.Stack
+---@param given? scw.Given
 ---@return table
-function status_view.public(seen, stack)
+function status_view.public(seen, stack, given)
   local lock, waiting = { state = seen.lock, place = seen.lock_place }, {}
   if seen.holder then
     for name, value in pairs(public_claim(seen.holder, seen.now)) do lock[name] = value end
@@ -131,7 +134,10 @@ function status_view.public(seen, stack)
     segments = seen.segments, lock = lock, waiting = core.array(waiting), advice = status.advice(seen),
   }
   if seen.sides then result.sides = core.array(seen.sides) end
-  if seen.problem then result.problem = { code = seen.problem.code, message = seen.problem.message, hint = seen.problem.hint } end
+  local problem = seen.problem
+  if problem then
+    result.problem = { code = problem.code, message = problem.message, hint = command.complete(problem.hint, given) }
+  end
   local document = seen.exists and seen.document
   if document then
     result.serial, result.lineage = document.serial, document.lineage

@@ -5,6 +5,7 @@ local style = {}
 ---@field columns integer width to write for
 ---@field colour boolean
 ---@field wraps boolean on a terminal: sentences are broken between words; files keep them in one line, for grep
+---@field given? scw.Given what the command line said, once it is read: commands that people are told are completed with it
 local methods = {}
 local metatable = { __index = methods }
 
@@ -29,12 +30,12 @@ style.actions = {
 --- The order in which actions are counted and listed.
 style.action_order = { "create", "update", "replace", "delete", "read", "adopt", "import", "move", "forget" }
 
----@param options? { colour?: boolean, columns?: integer, wraps?: boolean }
+---@param options? { colour?: boolean, columns?: integer, wraps?: boolean, given?: scw.Given }
 ---@return scw.Style
 function style.new(options)
   options = options or {}
   return setmetatable({
-    colour = options.colour or false, columns = options.columns or 80, wraps = options.wraps or false,
+    colour = options.colour or false, columns = options.columns or 80, wraps = options.wraps or false, given = options.given,
   }, metatable)
 end
 
@@ -92,6 +93,24 @@ function style.clean(text)
   return cleaned
 end
 
+--- The words of a paragraph. What stands in backquotes is one: a command that is copied has to be whole.
+---@param paragraph string
+---@return fun(): string|nil
+local function words_of(paragraph)
+  local position = 1
+  return function()
+    local start, stop = paragraph:find("%S+", position)
+    if not start then return nil end
+    local whole = stop
+    while select(2, paragraph:sub(start, whole):gsub("`", "")) % 2 == 1 do
+      whole = select(2, paragraph:find("^%s+%S+", whole + 1))
+      if not whole then break end -- a lone backquote
+    end
+    position = (whole or stop) + 1
+    return paragraph:sub(start, whole or stop)
+  end
+end
+
 --- Breaks plain text into lines of at most `width` columns, at spaces where possible.
 ---@param text string
 ---@param width integer
@@ -100,7 +119,7 @@ function style.wrap(text, width)
   local lines = {}
   for paragraph in (text .. "\n"):gmatch("(.-)\n") do
     local line = ""
-    for word in paragraph:gmatch("%S+") do
+    for word in words_of(paragraph) do
       if line == "" then
         line = word
       elseif style.width(line) + 1 + style.width(word) <= width then

@@ -1,4 +1,5 @@
 --- How a deployment ended: counts, outputs, causes of failures, what to do next.
+local command = require "scw.ui.command"
 local core = require "core"
 local error_view = require "scw.ui.error"
 local errors = require "scw.errors"
@@ -128,19 +129,19 @@ end
 ---@return string[]
 function summary.failures(facts, console)
   if not console.json then return error_view.lines(facts.failures, console.error_style) end
-  local json = require "scw.json"
-  local lines = {}
-  for i, failure in ipairs(errors.list(facts.failures)) do lines[i] = assert(json.encode(error_view.public(failure))) end
+  local json, given, lines = require "scw.json", console.style.given, {}
+  for i, failure in ipairs(errors.list(facts.failures)) do lines[i] = assert(json.encode(error_view.public(failure, given))) end
   return lines
 end
 
 --- What to do now.
 ---@param facts scw.DeploymentFacts
 ---@param once? boolean the same command does nothing the next time
+---@param given? scw.Given
 ---@return string
-function summary.next(facts, once)
+function summary.next(facts, once, given)
   if once then return text.saved_plan.next end
-  return facts.result == "interrupted" and text.apply.next_interrupted or text.apply.next_failed(core.program)
+  return facts.result == "interrupted" and text.apply.next_interrupted or command.complete(text.apply.next_failed(core.program), given)
 end
 
 --- Outputs for programs: by name; secrets only marked.
@@ -157,10 +158,11 @@ end
 
 --- The last event of a deployment (`docs/json.md`).
 ---@param facts scw.DeploymentFacts
+---@param given? scw.Given
 ---@return table
-function summary.public(facts)
+function summary.public(facts, given)
   local failures = {}
-  for i, failure in ipairs(facts.failures) do failures[i] = error_view.public(failure) end
+  for i, failure in ipairs(facts.failures) do failures[i] = error_view.public(failure, given) end
   return {
     event = "finished", result = facts.result, counts = facts.counts, failed = facts.failed, skipped = facts.skipped,
     interrupted = facts.interrupted, may_have_changed = core.array({ table.unpack(facts.perhaps) }),

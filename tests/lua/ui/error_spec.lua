@@ -29,6 +29,15 @@ describe("an error", function()
     }, public)
   end)
 
+  it("names commands as they have to be typed here", function()
+    local err = errors.new({ code = "INFRA_008", message = "held", hint = "free it with `scwlua unlock STACK 11-22`" })
+    local given = { stack = "stacks/my shop.lua", emulator = true }
+    local told = "free it with `scwlua unlock --emulator 'stacks/my shop.lua' 11-22`"
+    assert.are.same({ "error INFRA_008: held", "  hint: " .. told }, error_view.lines(err, style.new({ columns = 100, given = given })))
+    assert.are.equal(told, error_view.public(err, given).hint)
+    assert.are.equal(err.hint, error_view.public(err).hint)
+  end)
+
   it("is shown with its fellows, sorted by source", function()
     local second = errors.new({ code = "INFRA_001", message = "second", source = "a.lua:10" })
     local first = errors.new({ code = "INFRA_001", message = "first", source = "a.lua:9" })

@@ -17,8 +17,9 @@ describe("a refresh", function()
     assert.are.same({
       "  ~ web/container.app", "      ~ min_scale: 2 -> 0", "      ~ secrets.TOKEN: (secret, changed)", "  - secret.key  no longer exists",
       "  ~ vpc.main  permission denied", "",
-      "3 of 5 resources are not as last applied; plan shows what apply would put right.",
-    }, refresh_view.lines(result(), style.new({ columns = 100 })))
+      "3 of 5 resources are not as last applied; `scwlua plan --emulator shop.lua` shows what apply would",
+      "put right.",
+    }, refresh_view.lines(result(), style.new({ columns = 100, given = { stack = "shop.lua", emulator = true } })))
   end)
 
   it("is one line when everything is as applied", function()

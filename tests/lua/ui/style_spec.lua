@@ -28,6 +28,12 @@ describe("style", function()
     assert.are.same({ "a-very-long-word", "b" }, style.wrap("a-very-long-word b", 5))
   end)
 
+  it("keeps a command in one line, so that it can be copied", function()
+    local sentence = "or run (`scwlua plan a.lua`), then `x y` now"
+    assert.are.same({ "or run", "(`scwlua plan a.lua`),", "then `x y` now" }, style.wrap(sentence, 14))
+    assert.are.same({ "a `lone", "one", "`p q`" }, style.wrap("a `lone one\n`p q`", 8))
+  end)
+
   it("disarms control characters", function()
     assert.are.equal("a\\x1b[31mb\tc", style.clean("a\27[31mb\tc"))
   end)
