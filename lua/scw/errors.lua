@@ -108,13 +108,15 @@ local code_of_kind = {
 
 --- Turns the `err` of a core call into an error object that says what was being done; keeps error objects as they are.
 ---@param cause table `{kind=, message=}`, perhaps with `hint`, or scw.Error
----@param doing string "cannot read the state"
+---@param doing string "cannot read the state", or "interrupted while …", which says all when that is the cause
 ---@param facts? table further fields
 ---@return scw.Error
 function errors.wrap(cause, doing, facts)
   if errors.is(cause) then return cause end
+  local said = cause.kind == "cancelled" and doing:find("^interrupted ") ~= nil
   local all = {
-    code = code_of_kind[cause.kind] or "INFRA_005", kind = cause.kind, message = doing .. ": " .. cause.message, hint = cause.hint,
+    code = code_of_kind[cause.kind] or "INFRA_005", kind = cause.kind, message = said and doing or doing .. ": " .. cause.message,
+    hint = cause.hint,
   }
   for name, value in pairs(facts or {}) do all[name] = value end
   return errors.new(all)

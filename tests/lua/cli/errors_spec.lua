@@ -22,6 +22,14 @@ describe("errors", function()
     assert.are.equal(err, errors.wrap(err, "cannot do more"))
   end)
 
+  it("say once that something was interrupted", function()
+    local cause = { kind = "cancelled", message = "interrupted while sleeping" }
+    assert.are.equal("interrupted while waiting", errors.wrap(cause, "interrupted while waiting").message)
+    assert.are.equal("cannot read the state: interrupted while sleeping", errors.wrap(cause, "cannot read the state").message)
+    assert.are.equal("interrupted while waiting: no such task",
+      errors.wrap({ kind = "invalid", message = "no such task" }, "interrupted while waiting").message)
+  end)
+
   it("stand for several problems, sorted by file, line and address", function()
     local function problem(source, address) return errors.new({ code = "INFRA_001", message = "m", source = source, address = address }) end
     local late, early, other = problem("b.lua:10"), problem("b.lua:9", "z"), problem("a.lua:99")
