@@ -365,7 +365,8 @@ local function wait_for_it(request, facts, proof, line)
     before = ahead
     local shown = holder and holder.state == "held" and holder or nearest or holder
     if not request.wait then return nil, conflict(request.backend, request.name, shown) end
-    if elapsed() - began >= request.wait then return nil, conflict(request.backend, request.name, shown, ahead + 1, elapsed() - began) end
+    local left = request.wait - (elapsed() - began)
+    if left <= 0 then return nil, conflict(request.backend, request.name, shown, ahead + 1, request.wait) end
     waited = true
     local ok
     if not line.number then
@@ -374,7 +375,7 @@ local function wait_for_it(request, facts, proof, line)
       local news = ("%s %d"):format(shown and shown.id or "", ahead)
       if news ~= told and request.on_wait then request.on_wait({ holder = shown, place = ahead + 1 }) end
       told = news
-      ok, err = sleep(math.min(POLL, lease / 10) * 1000)
+      ok, err = sleep(math.ceil(math.min(POLL, lease / 10, left) * 1000))
     end
     if ok then ok, err = line:renew() end -- whoever lost its place meanwhile stands last again
     if not ok and err.kind == "cancelled" then
