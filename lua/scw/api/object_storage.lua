@@ -115,6 +115,7 @@ end
 ---@field headers? table<string, string> names in lower case
 ---@field body? string
 ---@field idempotent? boolean
+---@field quiet? boolean nobody is told of retries
 ---@field belated? boolean an answer of 200 may hold an error
 ---@field timeout_ms? integer
 ---@field address? string
@@ -151,7 +152,7 @@ function methods:request(options)
   local idempotent = options.idempotent
   if idempotent == nil then idempotent = not conditional end
   local response, err = attempts.run {
-    idempotent = idempotent, call = call, on_retry = client.on_retry,
+    idempotent = idempotent, call = call, on_retry = not options.quiet and client.on_retry or nil,
     try = function() return exchange(self, request, call) end,
     sleep = function(ms) return client:sleep(ms) end,
   }
@@ -430,12 +431,12 @@ end
 --- The content of an object. With `if_none_match`, an unchanged one is an error of kind `unchanged`.
 ---@param bucket string
 ---@param key string
----@param options? { version_id: string|nil, if_none_match: string|nil, range: string|nil }
+---@param options? { version_id: string|nil, if_none_match: string|nil, range: string|nil, quiet: boolean|nil }
 ---@return string|nil content
 ---@return scw.ObjectFacts|scw.ApiError facts
 function methods:get(bucket, key, options)
   local response, err = self:request {
-    method = "GET", bucket = bucket, key = key, query = version_query(options),
+    method = "GET", bucket = bucket, key = key, query = version_query(options), quiet = options and options.quiet,
     headers = { ["if-none-match"] = options and options.if_none_match, range = options and options.range },
   }
   if not response then return nil, err end

@@ -9,7 +9,8 @@ local GUARD_PATIENCE_MS = 10000
 local GUARD_PAUSE_MS = 5
 
 ---@class scw.state.Backend
----@field get fun(self, key: string): string|nil, string|table|nil bytes and etag, or nil and an error (`kind` not_found)
+---@field get fun(self, key: string, quiet?: boolean): string|nil, string|table|nil bytes and etag, or nil and an error (`kind` not_found);
+--- quiet: nobody is told when it takes several attempts
 ---@field put fun(self, key: string, bytes: string, condition?: { if_match?: string, if_none_match?: boolean }): string|nil, table|nil
 ---@field copy fun(self, from: string, to: string, etag: string): boolean|nil, table|nil makes `to` what `from` is, if that has this etag
 --- (`kind` condition otherwise); `kind` refused, denied or invalid: the service does not copy

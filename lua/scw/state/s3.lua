@@ -32,8 +32,8 @@ function methods:describe(key) return "s3://" .. self.bucket .. (key and "/" .. 
 ---@return number
 function methods:now() return self.storage:now() end
 
-function methods:get(key)
-  local bytes, facts = self.storage:get(self.bucket, key)
+function methods:get(key, quiet)
+  local bytes, facts = self.storage:get(self.bucket, key, { quiet = quiet })
   if not bytes then return nil, facts end
   return bytes, facts.etag
 end

@@ -61,7 +61,7 @@ end
 --- Does it answer a small question within that time? Nil and an error when the wait was interrupted.
 ---@return boolean|nil, table|nil
 local function answers(self, ms)
-  local question = patience.begin(function() return self.backend:get(QUESTION_KEY) end)
+  local question = patience.begin(function() return self.backend:get(QUESTION_KEY, true) end)
   local results, failure = patience.await(question, core.clock() + ms)
   if results == "late" then question.task:cancel() end
   if not results then return nil, failure end

@@ -137,6 +137,24 @@ describe("state objects in a bucket", function()
     assert.equal(0, asked)
   end)
 
+  it("are asked for several times, and only the quiet question says nothing of it", function()
+    local service = require "tests.lua.api.service"
+    local busy, told = service.start(service.sequence({ 503 })), {}
+    local made = backend("states", object_storage.new(client.new {
+      credentials = {
+        access_key = handle.access_key, secret_key = handle.secret_key, region = "fr-par", s3_endpoint = busy.url, path_style = true,
+        api_url = handle.api_url, project = handle.project_id,
+      },
+      time_scale = 0.001, on_retry = function(event) told[#told + 1] = event.path end,
+    }, { region = "fr-par" }))
+    assert.is_nil((made:get("quiet", true)))
+    assert.same({}, told)
+    assert.is_true(#busy.requests > 1)
+    assert.is_nil((made:get("loud")))
+    assert.equal("/states/loud", told[1])
+    busy.close()
+  end)
+
   it("are tried in spite of lost answers, and the trial leaves nothing", function()
     assert(backend():prepare("x"))
     for losing = 1, 4 do
