@@ -19,6 +19,7 @@ local LOOK_MS = 2000
 ---@field known table<string, { tag: string, [scw.state.Side]: string }> ETags by key
 ---@field check? fun(): boolean|nil, scw.Error|nil may whoever writes here still do so? Asked after an outage
 ---@field hurried? boolean nothing is waited for any more
+---@field unsaid? scw.state.Side it is out, and whether the other one answers is not known yet
 ---@field on_message fun(line: string)
 local methods = {}
 local metatable = { __index = methods }
@@ -30,6 +31,7 @@ function mirror.new(facts)
   for index, role in ipairs({ "primary", "replica" }) do
     self.sides[index] = side.new({
       backend = facts[role], role = role, patience = facts.patience, on_out = function(one) self:notice(one) end,
+      on_heard = function() if self.unsaid then self:say_alone("This run") end end,
       on_slow = function(one) self.on_message(("Waiting for the %s of the state, %s."):format(one.role, one:describe())) end,
     })
   end
@@ -60,18 +62,29 @@ function methods:outage()
   return nil
 end
 
---- Says that a side is out and what follows from it.
+--- Says that the run goes on with the leader.
+---@param beginning string of the sentence
+function methods:say_alone(beginning)
+  self.unsaid = nil
+  self.on_message(("%s goes on with the %s, %s, alone. The next apply that reaches both makes them equal."):format(beginning,
+    self.leader.role, self.leader:describe()))
+end
+
+--- Says that a side is out, and what follows from it as far as that is known: the other one may have gone with it.
 ---@param one scw.state.Side
 function methods:notice(one)
   local other = self:other(one)
+  self.unsaid = nil
   if other.out or other.behind then
-    self.on_message(("%s does not answer%s: nothing can be saved until it returns."):format(one:describe(),
+    self.on_message(("%s does not answer%s."):format(one:describe(),
       other.out and " either" or (", and the %s lacks its latest changes"):format(other.role)))
     return
   end
   self.leader = other
-  self.on_message(("The %s of the state, %s, does not answer: this run goes on with the %s, %s, alone. "
-    .. "The next apply that reaches both makes them equal."):format(one.role, one:describe(), other.role, other:describe()))
+  local words = ("The %s of the state, %s, does not answer"):format(one.role, one:describe())
+  if other.heard and other.heard >= one.silent_since then return self:say_alone(words .. ": this run") end
+  self.on_message(words .. ".")
+  self.unsaid = one
 end
 
 --- The error when both are out.
@@ -93,10 +106,20 @@ end
 --- Nobody is there to wait for what takes long: an outage ends the run.
 function methods:hurry() self.hurried = true end
 
+--- Who may end an outage.
+---@return string
+local function awaited(self)
+  for _, one in ipairs(self.sides) do
+    if one.behind then return self:other(one):describe() end
+  end
+  return "one of them"
+end
+
 --- Waits until a side that lacks nothing answers again.
 ---@return boolean|nil, table|nil
 function methods:await_return()
   local until_when = core.clock() + LONGEST_OUTAGE_MS
+  if not self.hurried then self.on_message(("Nothing can be saved until %s answers again."):format(awaited(self))) end
   while not self.hurried do
     local slept, failure = core.sleep(math.min(LOOK_MS, self.leader.patience_ms))
     if not slept then return nil, failure end

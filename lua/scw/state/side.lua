@@ -23,17 +23,20 @@ local QUESTION, QUESTION_KEY = 1 / 3, "scwlua.question"
 ---@field out? scw.Error it did not answer: nothing more is asked of it
 ---@field behind? boolean it lacks what the other one has, or may: it cannot take its place
 ---@field empty? boolean there is no state on it; nil: not known yet
+---@field heard? number when it answered last, as of core.clock()
+---@field silent_since? number since when there was no answer, once it is out
 local methods = {}
 local metatable = { __index = methods }
 
 ---@param facts { backend: scw.state.Backend, role: "primary"|"replica", patience?: number, on_out?: fun(side: scw.state.Side),
----on_slow?: fun(side: scw.state.Side) }
+---on_slow?: fun(side: scw.state.Side), on_heard?: fun(side: scw.state.Side) }
 ---@return scw.state.Side
 function side.new(facts)
   local backend = facts.backend
   local self = setmetatable({
     backend = backend, role = facts.role, patience_ms = (facts.patience or side.PATIENCE) * 1000,
     on_out = facts.on_out or function() end, on_slow = facts.on_slow or function() end,
+    on_heard = facts.on_heard or function() end,
   }, metatable)
   for _, name in ipairs({ "etag_of", "farewell" }) do -- not every backend has them; neither waits
     if backend[name] then self[name] = function(_, ...) return backend[name](backend, ...) end end
@@ -47,8 +50,9 @@ end
 local function is_silence(err) return err.kind == "connect" or err.kind == "timeout" or err.kind == "io" end
 methods.is_silence = is_silence
 
-local function give_up(self, err)
+local function give_up(self, err, began)
   if not self.out then
+    self.silent_since = math.max(began, self.heard or began)
     self.out = errors.new({
       code = "INFRA_010", kind = "out", message = ("%s does not answer"):format(self.backend:describe()),
       details = err and { err.message } or nil,
@@ -65,7 +69,9 @@ local function answers(self, ms)
   local results, failure = patience.await(question, core.clock() + ms)
   if results == "late" then question.task:cancel() end
   if not results then return nil, failure end
-  return results ~= "late" and (results[1] ~= nil or not is_silence(results[2]))
+  local alive = results ~= "late" and (results[1] ~= nil or not is_silence(results[2]))
+  if alive then self.heard = core.clock() end
+  return alive
 end
 
 --- Says once that a side is waited for.
@@ -99,15 +105,19 @@ local function ask(self, name, ...)
         if not alive then
           call.task:cancel()
           if interrupted then return nil, interrupted end
-          return give_up(self, last)
+          return give_up(self, last, began)
         end
         moment = core.clock() + self.patience_ms
       end
     until results ~= "late"
     if not results then return nil, failure end
-    if results[1] ~= nil or not is_silence(results[2]) then return table.unpack(results, 1, results.n) end
+    if results[1] ~= nil or not is_silence(results[2]) then
+      self.heard = core.clock()
+      self:on_heard()
+      return table.unpack(results, 1, results.n)
+    end
     last = results[2]
-    if core.clock() + pause >= moment then return give_up(self, last) end
+    if core.clock() + pause >= moment then return give_up(self, last, began) end
     if core.clock() - began >= QUIET_MS then tell(self) end
     local slept
     slept, failure = core.sleep(pause)

@@ -224,6 +224,21 @@ describe("a state with a replica", function()
     assert.equal(0, world.cloud:size())
   end)
 
+  it("says that one side is left only once it is known to answer", function()
+    apply({ "a" })
+    run()
+    primary.mode, replica.mode = "refuses", "hangs"
+    assert.is_nil((world:session(stack({ "a" })):state()))
+    table.sort(said)
+    assert.same({ "The primary of the state, here, does not answer.", "there does not answer either." }, said)
+    run()
+    primary.mode, replica.mode = "refuses", "up"
+    assert.is_nil((world.backend.sides[1]:get("x")))
+    assert.same({ "The primary of the state, here, does not answer." }, said)
+    for _ = 1, 2 do assert(world.backend:get("test.state")) end
+    assert.same({ said[1], "This run goes on with the replica, there, alone. The next apply that reaches both makes them equal." }, said)
+  end)
+
   it("waits when nobody answers, and goes on when one of them returns", function()
     apply({ "a" })
     world.cloud.before = function(verb, address)
@@ -236,7 +251,9 @@ describe("a state with a replica", function()
       end
     end
     apply({ "a", "b" })
-    assert.is_true(told("does not answer either: nothing can be saved until it returns"))
+    assert.is_true(told("does not answer either%.$"))
+    assert.is_true(told("^Nothing can be saved until one of them answers again%.$"))
+    assert.is_false(told("alone"))
     assert.is_true(told("there answers again: the run goes on"))
     assert.equal(2, world.cloud:size())
     assert.equal(3, snapshot_of(replica).serial)
