@@ -88,18 +88,20 @@ local function complete(self, outcome, serial, lineage)
   return record
 end
 
---- The history is not worth failing for: what was done is saved.
+--- The history is not worth failing for: what was done is saved. What an interrupt cuts off, the next run makes up for.
 local function keep(self)
-  if self.kept > 0 then
-    local ok, err = history.copy(self.store, self.record)
-    if not ok then
-      self.on_message(("the state that this deployment left is missing in the history until the next one begins: %s"):format(err.message))
-    end
-    ok, err = history.keep(self.store, self.record)
-    if not ok then self.on_message(("this deployment is missing in the history: %s"):format(err.message)) end
+  local interrupted = false
+  local function note(words, ok, err)
+    if ok then return end
+    if err.kind == "cancelled" then interrupted = true else self.on_message(words:format(err.message)) end
   end
-  local ok, err = history.prune(self.store, self.kept)
-  if not ok then self.on_message(err.message) end
+  if self.kept > 0 then
+    note("the state that this deployment left is missing in the history until the next one begins: %s",
+      history.copy(self.store, self.record))
+    note("this deployment is missing in the history: %s", history.keep(self.store, self.record))
+  end
+  note("%s", history.prune(self.store, self.kept))
+  if interrupted then self.on_message("Interrupted while the history was written: the next run completes it.") end
 end
 
 --- Ends the deployment: its record goes into the state and the history, the log into a snapshot, a copy of that into the history.

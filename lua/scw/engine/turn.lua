@@ -57,12 +57,16 @@ end
 ---@field on_message fun(line: string)
 
 --- What the latest deployment could not put into the history goes there before anything replaces its state, also what fences a former
---- holder off.
+--- holder off. An interrupt ends one attempt only: the state may be replaced all the same.
 local function preserve_history(self, kept)
   if kept == 0 then return end
   self.store.on_replace = function()
     local ok, err = history.preserve(self.store)
-    if not ok then self.on_message(("the deployment before this one is missing in the history: %s"):format(err.message)) end
+    if not ok and err.kind == "cancelled" then ok, err = history.preserve(self.store) end
+    if ok then return end
+    self.on_message(err.kind == "cancelled"
+      and "Interrupted while the history was written: the deployment before this one may be missing in it."
+      or ("the deployment before this one is missing in the history: %s"):format(err.message))
   end
 end
 

@@ -88,6 +88,33 @@ describe("the history of deployments", function()
     assert.is_truthy(world:state().resources["net.main"])
   end)
 
+  it("is completed by the next run when an interrupt cut it off", function()
+    local world = cloud.world()
+    world:apply(stack())
+    local function apply()
+      local opened, said = world:session(stack()), {}
+      opened.on_message = function(line) said[#said + 1] = line end
+      world.cloud.objects = {}
+      assert.equal("", cloud.failures(assert(opened:apply(assert(opened:plan())))))
+      return said
+    end
+    world.backend.on_put = function(key) return key:find(".history/", 1, true) and { kind = "cancelled", message = "interrupted" } or nil end
+    local preserved = "Interrupted while the history was written: the deployment before this one may be missing in it."
+    local completed = "Interrupted while the history was written: the next run completes it."
+    assert.same({ completed }, apply())
+    assert.equal(1, #records(world))
+    assert.same({ preserved, completed }, apply())
+    local cut = false
+    world.backend.on_put = function(key)
+      if cut or not key:find(".history/", 1, true) then return nil end
+      cut = true
+      return { kind = "cancelled", message = "interrupted" }
+    end
+    assert.same({}, apply()) -- the second attempt went well
+    assert.is_true(cut)
+    assert.equal(3, #records(world))
+  end)
+
   it("names the commit of the work tree that the stack is in, and whether it was clean", function()
     local directory = ("%s/scwlua-git-%s"):format(core.environment().TMPDIR or "/tmp", core.uuid())
     assert(core.directory_create(directory .. "/stacks"))
