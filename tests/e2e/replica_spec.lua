@@ -98,6 +98,11 @@ describe("a state with a replica in another region", function()
     local out = check(run("state", "resolve", "twin.lua"))
     assert.matches("No difference between primary and replica", out)
     assert.equal(5, #json.decode((check(run("state", "history", "--json", "twin.lua")))).deployments)
+    here:faults { { service = "s3", path = "^/twin%-here", drop = "before" } }
+    _, err = check(run("output", "twin.lua"))
+    assert.matches("^tries again: GET /twin%-here[^\n]*; in [%d.]+s\n", err)
+    assert.is_nil(err:find("question", 1, true), err)
+    here:faults {}
     check(run("destroy", "--yes", "twin.lua"))
   end)
 

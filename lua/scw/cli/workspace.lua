@@ -239,7 +239,7 @@ function methods:session_of(stack)
     on_message = function(line) self.console:note(line) end,
   })
   made.on_event = function(event) -- until an apply shows its progress
-    if event.kind == "retry" then self.console:note(event.detail) end
+    if event.kind == "retry" then self.console:note(text.progress.retry(event.detail)) end
   end
   return made
 end

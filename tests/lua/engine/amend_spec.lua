@@ -98,7 +98,8 @@ describe("the history of deployments", function()
       assert.equal("", cloud.failures(assert(opened:apply(assert(opened:plan())))))
       return said
     end
-    world.backend.on_put = function(key) return key:find(".history/", 1, true) and { kind = "cancelled", message = "interrupted" } or nil end
+    local cancelled = { kind = "cancelled", message = "interrupted" }
+    world.backend.on_put = function(key) return key:find(".history/", 1, true) and cancelled or nil end
     local preserved = "Interrupted while the history was written: the deployment before this one may be missing in it."
     local completed = "Interrupted while the history was written: the next run completes it."
     assert.same({ completed }, apply())
@@ -108,7 +109,7 @@ describe("the history of deployments", function()
     world.backend.on_put = function(key)
       if cut or not key:find(".history/", 1, true) then return nil end
       cut = true
-      return { kind = "cancelled", message = "interrupted" }
+      return cancelled
     end
     assert.same({}, apply()) -- the second attempt went well
     assert.is_true(cut)
