@@ -44,7 +44,7 @@ function history_view.lines(records, look)
     }
     for j, cell in ipairs(rows[i + 1]) do rows[i + 1][j] = style.clean(cell) end
   end
-  local lines = columns.lines(rows, { columns = math.max(look.columns, 100) })
+  local lines = columns.lines(rows)
   lines[1] = look:paint("bold", lines[1])
   return lines
 end

@@ -3,9 +3,9 @@ local style = require "scw.ui.style"
 
 local columns = {}
 
---- Lays rows of plain cells out in columns; the last column is cut to what is left of the width.
+--- Lays rows of plain cells out in columns. Nothing is cut, however narrow the terminal: who copies an id needs all of it.
 ---@param rows string[][]
----@param options? { columns?: integer, indent?: integer, gap?: integer }
+---@param options? { indent?: integer, gap?: integer }
 ---@return string[] lines
 function columns.lines(rows, options)
   options = options or {}
@@ -16,15 +16,8 @@ function columns.lines(rows, options)
   end
   local lines = {}
   for _, row in ipairs(rows) do
-    local cells, used = {}, #indent
-    for i, cell in ipairs(row) do
-      if i == #row then
-        cells[i] = options.columns and style.cut(cell, math.max(options.columns - used, 10)) or cell
-      else
-        cells[i] = style.pad(cell, widths[i])
-        used = used + widths[i] + #gap
-      end
-    end
+    local cells = {}
+    for i, cell in ipairs(row) do cells[i] = i == #row and cell or style.pad(cell, widths[i]) end
     lines[#lines + 1] = (indent .. table.concat(cells, gap)):gsub("%s+$", "")
   end
   return lines

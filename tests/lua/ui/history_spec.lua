@@ -34,6 +34,13 @@ describe("the history as people read it", function()
     assert.are.equal(made.back_to, history_view.public({ made }).deployments[1].back_to)
   end)
 
+  it("cuts no id, however long the rest and narrow the terminal", function()
+    local run = "https://git.example.org/platform/infrastructure/-/jobs/123456789012345"
+    local made = record({ command = "scwlua rollback", back_to = "77b0e6a2-0000-4000-8000-000000000000", who = ("w"):rep(60), run = run })
+    local line = history_view.lines({ made }, style.new({ columns = 40, wraps = true }))[2]
+    assert.is_truthy(line:find("scwlua rollback to 77b0e6a2 (" .. run .. ")", 1, true), line)
+  end)
+
   it("cannot steer the terminal", function()
     assert.is_nil(history_view.lines({ record({ who = "ann\27[2J" }) }, plain)[2]:find("\27", 1, true))
   end)
