@@ -47,7 +47,7 @@ text.saved_plan = {
   end,
   more = function(count) return ("and %d more"):format(count) end,
   no_stack = function(path) return path .. " is a saved plan, not a stack" end,
-  use = function(path) return ("`apply %s` carries it out; other commands take the stack itself"):format(path) end,
+  use = function(command) return ("`%s` carries it out; other commands take the stack itself"):format(command) end,
 }
 
 text.unlock = {

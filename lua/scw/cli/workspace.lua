@@ -36,7 +36,8 @@ local function check_file(path)
   if facts and facts.kind ~= "directory" then
     if not require("scw.cli.saved_plan").is(path) then return true end
     return nil, errors.new({
-      code = "INFRA_001", kind = "usage", message = text.saved_plan.no_stack(path), hint = text.saved_plan.use(path),
+      code = "INFRA_001", kind = "usage", message = text.saved_plan.no_stack(path),
+      hint = text.saved_plan.use(("%s apply %s"):format(core.program, require("scw.ui.command").spelled(path))),
     })
   end
   local here = stacks_here()
