@@ -27,7 +27,7 @@ function amend.find(document, address)
   return nil, errors.new({
     code = "INFRA_004", kind = "not_found", message = ("the state has no resource '%s'"):format(address),
     hint = document.intents[address] and "its creation was interrupted: the next apply settles it"
-      or suggest.hint(address, known) or ("`%s state list` shows them"):format(core.program),
+      or suggest.hint(address, known) or ("`%s state list STACK` shows them"):format(core.program),
   })
 end
 

@@ -100,7 +100,9 @@ local function warn_of_keys(self, ring)
   self.told_keys = true
   local function warn(message) self.warnings[#self.warnings + 1] = { message = message, source = self.stack.state.source } end
   for _, missing in ipairs(ring:missing()) do warn(missing.message) end
-  for _, name in ipairs(ring:left_out()) do warn(("the state is not sealed for %s yet: `%s state rekey STACK` does it"):format(name, core.program)) end
+  for _, name in ipairs(ring:left_out()) do
+    warn(("the state is not sealed for %s yet: `%s state rekey STACK` does it"):format(name, core.program))
+  end
 end
 
 --- The state as it is saved now.

@@ -76,8 +76,8 @@ function recorded.check(document, catalogue)
         return nil, errors.new({
           code = "INFRA_011", kind = "invalid", address = address,
           message = ("the state is damaged: the %s %s has no valid '%s'"):format(record.type, address, where),
-          hint = ("look at it with `%s state show STACK %s`; put it right with `state pull` and `state push`, or forget it with `state rm`")
-            :format(core.program, address),
+          hint = ("look at it with `%s state show STACK %s`; put it right with `%s state pull STACK` and `%s state push STACK FILE`")
+            :format(core.program, address, core.program, core.program),
         })
       end
     end

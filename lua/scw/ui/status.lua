@@ -90,10 +90,9 @@ end
 
 ---@param seen scw.state.Status
 ---@param stack scw.dsl.Stack
----@param path string of the stack's file, as it was named
 ---@param look scw.Style
 ---@return string[]
-function status_view.lines(seen, stack, path, look)
+function status_view.lines(seen, stack, look)
   local rows = { { "state", words.sealed(seen.place, seen.sealed, status.is_damaged(seen)) } }
   for index, side in ipairs(seen.sides or {}) do rows[#rows + 1] = { index == 1 and "sides" or "", words.side(side) } end
   add_document(rows, seen)
@@ -103,7 +102,7 @@ function status_view.lines(seen, stack, path, look)
   for _, line in ipairs(columns.definitions(rows, { indent = 2, columns = look.wraps and look.columns or math.huge })) do
     lines[#lines + 1] = line
   end
-  local told = command.complete(advice(seen), look.given or { stack = path })
+  local told = command.complete(advice(seen), look.given)
   for _, line in ipairs(look:fold(style.clean(told))) do lines[#lines + 1] = line end
   return lines
 end

@@ -3,7 +3,7 @@ local errors = require "scw.errors"
 local status_view = require "scw.ui.status"
 local style = require "scw.ui.style"
 
-local plain = style.new({ colour = false, columns = 80 })
+local plain = style.new({ colour = false, columns = 80, given = { stack = "stack.lua" } })
 local STACK = { name = "shop", environment = "staging" }
 local BEGAN = "2026-01-02T03:04:05Z"
 local NOW = 1767323045 + 240
@@ -39,7 +39,7 @@ local function claim(facts)
   return made
 end
 
-local function lines(...) return status_view.lines(seen(...), STACK, "stack.lua", plain) end
+local function lines(...) return status_view.lines(seen(...), STACK, plain) end
 
 local function shown_of(...) return table.concat(lines(...), "\n") end
 

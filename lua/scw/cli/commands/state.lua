@@ -54,9 +54,9 @@ local function status(context, session)
   if not seen then return nil, err end
   local view, console = require "scw.ui.status", context.console
   if console.json then
-    console:data(view.public(seen, session.stack), { indent = 2 })
+    console:data(view.public(seen, session.stack, context.options), { indent = 2 })
   else
-    console:print(view.lines(seen, session.stack, context.options.stack, console.style))
+    console:print(view.lines(seen, session.stack, console.style))
   end
   return require("scw.state.status").is_damaged(seen) and 1 or 0
 end
@@ -170,7 +170,7 @@ local function read_document(path)
   if type(packed) ~= "table" then
     return nil, errors.new({
       code = "INFRA_001", kind = "invalid", message = ("%s is not JSON: %s"):format(path, failure and failure.message or "no document"),
-      hint = ("push what `%s state pull` wrote"):format(core.program),
+      hint = ("push what `%s state pull STACK` wrote"):format(core.program),
     })
   end
   packed.kind, packed.nonce = nil, nil -- of a state that was stored without a seal
