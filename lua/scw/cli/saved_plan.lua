@@ -146,6 +146,7 @@ local function open(saved, session)
   content, err = store.codec:decode(saved.sealed, IDENTITY)
   if not content then
     err.details[#err.details + 1] = "plan: " .. saved.path
+    if err.kind == "denied" then err.hint = ("%s; or %s"):format(err.hint, text.saved_plan.again) end
     return nil, err
   end
   local wrong = form.plan(content)

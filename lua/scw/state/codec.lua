@@ -69,6 +69,10 @@ function methods:encode(document, identity)
   return sealed
 end
 
+local BESIDE = "the state itself does not depend on it"
+--- What to do about a damaged object, or another one in its place. Whoever reads the state itself knows how to restore that.
+local HINTS = { plan = "plan again", deployment = BESIDE, history = BESIDE }
+
 local function unreadable(message, hint, details)
   return nil, errors.new({ code = "INFRA_011", kind = "invalid", message = message, hint = hint, details = details })
 end
@@ -128,9 +132,11 @@ end
 ---@return scw.state.Opened|nil opened of what was sealed
 function methods:decode(bytes, identity)
   local document, err, opened = decode(self, bytes, identity)
-  if document or not identity.former or err.kind ~= "invalid" then return document, err, opened end
-  local older, _, its = decode(self, bytes, identity.former)
+  if document or err.kind ~= "invalid" then return document, err, opened end
+  local older, _, its
+  if identity.former then older, _, its = decode(self, bytes, identity.former) end
   if older then return older, nil, its end
+  err.hint = err.hint or HINTS[(identity.former or identity).kind]
   return nil, err
 end
 

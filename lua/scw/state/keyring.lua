@@ -132,7 +132,7 @@ end
 local function changed(what, failure)
   return errors.new({
     code = "INFRA_011", kind = "invalid", message = ("cannot open %s: it was changed, or taken from elsewhere"):format(what),
-    hint = "somebody exchanged it: restore it from a backup or the history", details = { failure.message },
+    details = { failure.message },
   })
 end
 

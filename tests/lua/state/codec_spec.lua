@@ -58,6 +58,23 @@ describe("state bytes", function()
     end
   end)
 
+  it("say what to do: who reads the state itself knows how to restore it", function()
+    local beside = "the state itself does not depend on it"
+    local hints = {
+      plan = { { kind = "plan" }, "plan again" }, record = { { kind = "deployment", number = 1, deployment = "a" }, beside },
+      copy = { { kind = "snapshot", beside = true, former = { kind = "history", number = 1, deployment = "a" } }, beside },
+      state = { SNAPSHOT }, log = { { kind = "segment", number = 1, lineage = "one" } },
+    }
+    for name, expected in pairs(hints) do
+      local bytes = assert(sealed():encode(document(), expected[1]))
+      for _, damaged in ipairs({ bytes:sub(1, -2) .. string.char(bytes:byte(-1) ~ 1), "?" .. bytes:sub(2), "" }) do -- seal, head, all
+        local _, err = sealed():decode(damaged, expected[1])
+        assert.equal("invalid", err.kind)
+        assert.equal(expected[2], err.hint, name)
+      end
+    end
+  end)
+
   it("are refused when they are sealed but should not be, or the other way round", function()
     local plain = codec.new({ stack = "shop" })
     local unsealed = assert(plain:encode(document(), SNAPSHOT))

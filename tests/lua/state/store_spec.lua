@@ -242,15 +242,25 @@ describe("the state store", function()
       local document, err = open(twin):load()
       assert.is_nil(document)
       assert.equal("INFRA_011", err.code)
-      return err.message
+      return err.message, err.hint
     end
-    assert.match("is missing, but its log is there", fails(function(objects) objects["shop.state"] = nil end))
-    assert.match("log segment 2 of the state is missing", fails(function(objects) objects["shop.state.log/0000000002"] = nil end))
-    assert.match("it was changed, or taken from elsewhere", fails(function(objects)
+    assert.match("is missing, but its log is there", (fails(function(objects) objects["shop.state"] = nil end)))
+    assert.match("log segment 2 of the state is missing", (fails(function(objects) objects["shop.state.log/0000000002"] = nil end)))
+    assert.match("it was changed, or taken from elsewhere", (fails(function(objects)
       local second, third = "shop.state.log/0000000002", "shop.state.log/0000000003"
       objects[second], objects[third] = objects[third], objects[second]
-    end))
-    assert.match("is empty", fails(function(objects) objects["shop.state"].bytes = "" end))
+    end)))
+    for _, name in ipairs({ "shop.state", "shop.state.log/0000000002" }) do
+      for _, at in ipairs({ 1, -1 }) do -- the head of the seal, what is sealed
+        local _, hint = fails(function(objects)
+          local bytes = objects[name].bytes
+          at = at % (#bytes + 1)
+          objects[name].bytes = bytes:sub(1, at - 1) .. string.char(bytes:byte(at) ~ 1) .. bytes:sub(at + 1)
+        end)
+        assert.match("^bring back what an earlier deployment left: `state history`, `state pull .*`, `state push .*`; or a backup$", hint)
+      end
+    end
+    assert.match("is empty", (fails(function(objects) objects["shop.state"].bytes = "" end)))
     local other = store.new({ backend = backend, codec = codec.new({ stack = "shop", key = KEY }), name = "shop.state", stack = "shop" })
     other.stack = "bazaar"
     local _, err = other:load()
