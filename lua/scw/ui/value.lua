@@ -31,12 +31,17 @@ local function is_secret(v)
   return type(v) == "table" and v["$secret"] ~= nil
 end
 
+--- Known after the apply, also as `value.public` tells it.
+local function is_later(v)
+  return type(v) == "table" and v["$unknown"] == true
+end
+
 local function is_list(v)
   return type(v) == "table" and v ~= unknown and (#v > 0 or core.is_array(v))
 end
 
 local function is_map(v)
-  return type(v) == "table" and v ~= unknown and not is_secret(v) and not is_list(v)
+  return type(v) == "table" and not is_later(v) and not is_secret(v) and not is_list(v)
 end
 
 ---@param map table
@@ -53,7 +58,7 @@ end
 ---@return string
 function value.text(v)
   if value.absent(v) then return "null" end
-  if v == unknown then return value.KNOWN_LATER end
+  if is_later(v) then return value.KNOWN_LATER end
   if is_secret(v) then return value.SECRET end
   if type(v) == "string" then return quote(v) end
   if type(v) ~= "table" then return tostring(v) end

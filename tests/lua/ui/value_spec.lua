@@ -26,6 +26,8 @@ describe("value", function()
     assert.are.equal("(known after apply)", value.text(unknown))
     assert.are.equal('{ password: (secret), url: [(known after apply)] }',
       value.text({ password = { ["$secret"] = "beef" }, url = { unknown } }))
+    assert.are.equal("[(secret), (known after apply)]", value.text(value.public({ { ["$secret"] = "beef" }, unknown })))
+    assert.are.same({ "~ url 1 (known after apply)" }, marks("url", 1, value.public(unknown)))
   end)
 
   it("diffs maps by key and lists by element", function()
