@@ -41,10 +41,31 @@ text.saved_plan = {
   written = function(path, command) return ("Saved in %s. `%s` carries out this plan, or nothing."):format(path, command) end,
   made = function(path, when, who) return ("plan: %s, made %s by %s"):format(path, when, who) end,
   --- An action that is another one now; nil: none.
-  step = function(address, was, is)
-    if was == is then return address .. ": other changes" end
-    return ("%s: was %s, now %s"):format(address, was or "not there", is or "not there")
+  action = function(name, was, is)
+    local left_out = was == text.saved_plan.left_out or is == text.saved_plan.left_out -- which is no step
+    local function shown(action) return action ~= "none" and action or (action or left_out) and "no change" or "not there" end
+    return ("%s: was %s, now %s"):format(name, shown(was), shown(is))
   end,
+  was = function(name, line) return ("%s: was %s"):format(name, line) end,
+  now = function(name, line) return ("%s: now %s"):format(name, line) end,
+  needs = function(addresses) return "after " .. table.concat(addresses, ", ") end,
+  output = function(name) return "output " .. name end,
+  left_out = "left out",
+  other = function(name) return name .. ": other changes" end,
+  changed = "what there is changed since the plan was made: it would be another one now",
+  --- Something that a plan was made from. Was it there then, and is it now?
+  ground = function(kind, name, secret, was, is)
+    local words = {
+      file = name, module = "module " .. name:gsub("^modules%.", ""), config = (secret and "secret " or "config ") .. name,
+      variable = "environment variable " .. name, place = "the " .. name,
+    }
+    local value = (kind == "file" or kind == "module") and "another text" or "another value"
+    return ("%s (%s)"):format(words[kind] or name, not was and "not there then" or not is and "not there now" or value)
+  end,
+  grounds = function(list) return "the plan was made from something else: " .. list end,
+  same_secrets = function(ways) return ("give the same as to plan, with %s; or plan again"):format(ways) end,
+  ways = function(name, variable) return ("--set %s=… or in the environment as %s"):format(name, variable) end,
+  asked = function(path, names) return ("%s keeps no secrets, and needs them again: %s"):format(path, names) end,
   more = function(count) return ("and %d more"):format(count) end,
   no_stack = function(path) return path .. " is a saved plan, not a stack" end,
   use = function(command) return ("`%s` carries it out; other commands take the stack itself"):format(command) end,

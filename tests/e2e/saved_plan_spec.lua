@@ -45,6 +45,8 @@ describe("a saved plan", function()
     state = STACK:format("")
     ann = user.new { files = { ["shop.lua"] = state }, secrets = { GIVEN } }
     emulator = ann.emulator
+    assert(core.key_create(ann.directory .. "/key"))
+    ann.environment.SCWLUA_STATE_PASSPHRASE, ann.environment.SCWLUA_STATE_KEY_FILE = nil, "key" -- not stretched in each command
     assert(core.directory_create(ann.directory .. "/modules"))
     write("modules/greeting.lua", 'return { text = "say " }\n')
   end)
@@ -116,44 +118,132 @@ describe("a saved plan", function()
         assert.is_nil(content:find(form, 1, true))
       end
     end
-    refused("x%.plan needs %-%-set token=… again: a plan keeps no secrets", "apply", "x.plan")
-    refused("the stack is not the one that the plan was made from", "apply", "--set", "token=another", "x.plan")
+    refused("x%.plan keeps no secrets, and needs them again: token hint: give the same as to plan, with %-%-set token=… or in the "
+      .. "environment as SCWLUA_CONFIG_TOKEN; or plan again", "apply", "x.plan")
+    refused("INFRA_001: the plan was made from something else: secret token %(another value%) plan: x%.plan, .* hint: give the same as "
+      .. "to plan, with %-%-set token=… or in the environment as SCWLUA_CONFIG_TOKEN; or plan again",
+      "apply", "--set", "token=another", "x.plan")
     assert.matches("3 created", done("apply", "--set", "token=" .. GIVEN, "x.plan"))
+  end)
+
+  it("takes a secret in either way, whichever it was given to plan", function()
+    local variable, assignment = "SCWLUA_CONFIG_TOKEN", "token=" .. GIVEN
+    local another = "the plan was made from something else: secret token %(another value%)"
+    done("plan", "--out", "assigned.plan", "--set", assignment, "shop.lua")
+    ann.environment[variable] = GIVEN
+    done("plan", "--out", "inherited.plan", "shop.lua")
+    ann.environment[variable] = "another"
+    refused(another, "apply", "assigned.plan")
+    refused(another, "apply", "inherited.plan")
+    done("plan", "--out", "both.plan", "--set", assignment, "shop.lua") -- what is assigned counts
+    ann.environment[variable] = nil
+    for _, path in ipairs { "assigned.plan", "inherited.plan", "both.plan" } do
+      refused(path .. " keeps no secrets, and needs them again: token", "apply", path)
+      refused(another, "apply", "--set", "token=another", path)
+    end
+    for way = 1, 4 do
+      local words = { "apply", way % 2 == 0 and "assigned.plan" or "inherited.plan" }
+      if way <= 2 then ann.environment[variable] = GIVEN else words = { words[1], "--set", assignment, words[2] } end
+      assert.matches("3 created", done(table.unpack(words)))
+      ann.environment[variable] = nil
+      ann:start_over "shop.state"
+    end
+  end)
+
+  it("finds a secret again that the config file gives", function()
+    write("shop.config.yaml", "token: " .. GIVEN .. "\n")
+    done("plan", "--out", "x.plan", "shop.lua")
+    refused("secret token %(another value%)", "apply", "--set", "token=another", "x.plan")
+    write("shop.config.yaml", "token: another\n")
+    refused("secret token %(another value%)", "apply", "x.plan")
+    write("shop.config.yaml", "{}\n")
+    refused("secret token %(not there now%)", "apply", "x.plan")
+    assert.matches("3 created", done("apply", "--set", "token=" .. GIVEN, "x.plan"))
+    done("plan", "--out", "x.plan", "shop.lua")
+    refused("secret token %(not there then%)", "apply", "--set", "token=" .. GIVEN, "x.plan")
   end)
 
   it("is refused when the stack is another one", function()
     done("plan", "--out", "x.plan", "shop.lua")
-    local stale = "the stack is not the one that the plan was made from .*plan: x%.plan, made .* its files, modules, configuration"
+    local function stale(what)
+      refused("INFRA_001: the plan was made from something else: " .. what .. " plan: x%.plan, made .* hint: plan again", "apply", "x.plan")
+    end
     write("shop.lua", state .. "-- one more line\n")
-    refused(stale, "apply", "x.plan")
-    write("shop.lua", state)
+    stale "shop%.lua %(another text%)"
     write("modules/greeting.lua", 'return { text = "cry " }\n')
-    refused(stale, "apply", "x.plan")
+    stale "shop%.lua %(another text%), module greeting %(another text%)"
+    write("shop.lua", state)
+    stale "module greeting %(another text%)"
     write("modules/greeting.lua", 'return { text = "say " }\n')
-    for name, value in pairs { GREETING = "good bye", SCWLUA_CONFIG_SIZE = "2", SCW_DEFAULT_ZONE = "fr-par-3" } do
-      ann.environment[name] = value
-      refused(stale, "apply", "x.plan")
+    for name, change in pairs {
+      GREETING = { "good bye", "environment variable GREETING %(not there then%)" },
+      SCWLUA_CONFIG_SIZE = { "2", "config size %(not there then%)" },
+      SCW_DEFAULT_ZONE = { "fr-par-3", "the zone %(another value%)" },
+    } do
+      ann.environment[name] = change[1]
+      stale(change[2])
       ann.environment[name] = nil
     end
     write("shop.config.yaml", "size: 4\n")
-    refused(stale, "apply", "x.plan")
-    assert(core.file_remove(ann.directory .. "/shop.config.yaml"))
+    stale "config size %(not there then%)"
+    write("shop.config.yaml", "# nothing\n{}\n") -- gives no value
     core.exec { argv = { "mv", "shop.lua", "store.lua" }, directory = ann.directory }
     refused("x%.plan is for the stack shop%.lua, which is not there", "apply", "x.plan")
     core.exec { argv = { "mv", "store.lua", "shop.lua" }, directory = ann.directory }
     done("apply", "x.plan")
   end)
 
+  it("names what it was made from, not too much of it", function()
+    for i = 1, 12 do write(("modules/m%02d.lua"):format(i), "return {}\n") end
+    write("shop.lua", (state:gsub("return scw", 'for i = 1, 12 do require(("modules.m%%02d"):format(i)) end\n%0', 1)))
+    ann.environment.GREETING = "hello"
+    done("plan", "--out", "x.plan", "shop.lua")
+    ann.environment.GREETING = "hi"
+    refused("made from something else: environment variable GREETING %(another value%) plan", "apply", "x.plan")
+    for i = 1, 12 do write(("modules/m%02d.lua"):format(i), "return { 1 }\n") end
+    refused("module m01 %(another text%), .*module m08 %(another text%), and 5 more plan", "apply", "x.plan")
+  end)
+
   it("is refused when what there is changed", function()
     done("apply", "--yes", "shop.lua")
+    done("plan", "--out", "x.plan", "--set", "size=2", "--set", "token=" .. GIVEN, "shop.lua")
+    local function stale(what)
+      refused("INFRA_011: what there is changed since the plan was made: it would be another one now " .. what
+        .. " plan: x%.plan, .* hint: plan again", "apply", "--set", "token=" .. GIVEN, "x.plan")
+    end
+    local path = "/containers/v1/regions/fr-par/"
+    local web = emulator:api("GET", path .. "containers").containers[1]
+    emulator:api("PATCH", path .. "containers/" .. web.id, { max_scale = 7 })
+    stale "container%.web: was ~ max_scale: 1 %-> 2 container%.web: now ~ max_scale: 7 %-> 2"
+    emulator:api("PATCH", path .. "containers/" .. web.id, { max_scale = 1, min_scale = 1 })
+    stale "container%.web: now ~ min_scale: 1 %-> 0"
+    emulator:api("PATCH", path .. "containers/" .. web.id, { min_scale = 0, max_scale = 2 })
+    stale "container%.web: was update, now no change"
+    emulator:api("DELETE", path .. "containers/" .. web.id)
+    stale "container%.web: was update, now create"
+    emulator:api("DELETE", path .. "namespaces/" .. web.namespace_id)
+    stale "container%.web: was update, now create container_namespace%.main: was update, now create"
+  end)
+
+  it("is refused when outputs, or what it leaves out, would be others", function()
+    write("shop.lua", (state:gsub('stack:output', 'local other = stack:lookup("container_namespace", { name = "other" })\n'
+      .. '    stack:output("described", other.description)\n    %0')))
+    local path = "/containers/v1/regions/fr-par/"
+    local other = emulator:api("POST", path .. "namespaces",
+      { name = "other", project_id = emulator.ready.project_id, description = "before" })
+    done("apply", "--yes", "shop.lua")
     done("plan", "--out", "x.plan", "--set", "size=2", "shop.lua")
-    local path = "/containers/v1/regions/fr-par/containers"
-    local web = emulator:api("GET", path).containers[1]
-    emulator:api("PATCH", path .. "/" .. web.id, { max_scale = 7 })
-    refused("INFRA_011: what there is changed since the plan was made.* container%.web: other changes .*hint: plan again",
+    emulator:api("PATCH", path .. "namespaces/" .. other.id, { description = "later" })
+    refused("another one now .*output described: was no change, now update", "apply", "x.plan")
+    done("plan", "--out", "x.plan", "--set", "size=2", "shop.lua")
+    emulator:api("PATCH", path .. "namespaces/" .. other.id, { description = "last" })
+    refused('another one now .*output described: was ~ value: "before" %-> "later" output described: now ~ value: "before" %-> "last"',
       "apply", "x.plan")
-    emulator:api("DELETE", path .. "/" .. web.id)
-    refused("container%.web: was update, now create", "apply", "x.plan")
+    done("apply", "--yes", "shop.lua")
+    done("plan", "--out", "x.plan", "--target", "value.note", "shop.lua")
+    local web = emulator:api("GET", path .. "containers").containers[1]
+    emulator:api("PATCH", path .. "containers/" .. web.id, { max_scale = 9 })
+    refused("another one now container%.web: was no change, now left out plan", "apply", "x.plan")
   end)
 
   it("is refused when a file that it sends is another one", function()
@@ -162,7 +252,7 @@ describe("a saved plan", function()
       .. '    stack:object("page", { bucket = pages, key = "page.html", source = "page.html" })\n    %0')))
     done("plan", "--out", "x.plan", "shop.lua")
     write("page.html", "NEVER LOOKED AT")
-    refused("the stack is not the one that the plan was made from", "apply", "x.plan")
+    refused("the plan was made from something else: page%.html %(another text%) plan", "apply", "x.plan")
     write("page.html", "LOOKED AT")
     done("apply", "x.plan")
   end)
@@ -189,8 +279,8 @@ describe("a saved plan", function()
     write("shop.lua", state)
     core.exec { argv = { "sh", "-c", "mv other.state shop.state && rm -r other.*" }, directory = ann.directory }
     refused("the state changed since the plan was made", "apply", "x.plan")
-    ann.environment.SCWLUA_STATE_PASSPHRASE = "another passphrase"
-    refused("INFRA_011: .*saved plan", "apply", "x.plan")
+    ann.environment.SCWLUA_STATE_KEY_FILE, ann.environment.SCWLUA_STATE_PASSPHRASE = nil, "another passphrase"
+    refused("INFRA_011: cannot open the saved plan: it is sealed for other keys .* hint: .*; or plan again", "apply", "x.plan")
   end)
 
   it("is refused when it was changed, whatever the bit", function()

@@ -81,6 +81,13 @@ function methods:refused(...)
   return (result.stderr:gsub("%s+", " "))
 end
 
+--- Everything that the commands made is gone: the state, and what is at the service.
+---@param state string path of the state
+function methods:start_over(state)
+  self.emulator:reset()
+  core.exec({ argv = { "sh", "-c", 'rm -rf "$0" "$0".*', state }, directory = self.directory })
+end
+
 --- The history of a stack, the latest deployment first.
 ---@param stack string path
 ---@return table[]

@@ -133,13 +133,20 @@ local function wait_in_line(context, session, plan)
   return session:turn(plan)
 end
 
+---@class scw.DeployWords
+---@field question? string not needed when --yes was given
+---@field nothing? string
+---@field next_steps? boolean
+---@field once? boolean this plan and no other: the same command does nothing the next time
+---@field bare? boolean the stack's resources are not needed
+
 --- Shows the plan, asks, waits for its turn, applies, sums up. When others changed the state meanwhile, it plans again and asks again.
 ---@param context scw.Context
 ---@param session table
----@param words { question: string, nothing?: string, next_steps?: boolean }
+---@param words scw.DeployWords
 ---@param make_plan fun(session: scw.Session): scw.Plan|nil, scw.Error|nil
 ---@return integer|nil code, scw.Error|nil
-local function carry_out(context, session, words, make_plan)
+function deploy.carry_out(context, session, words, make_plan)
   local console, turn = context.console, nil
   local release <close> = setmetatable({}, { __close = function() -- luacheck: ignore 211
     if turn then turn:close() end
@@ -192,43 +199,35 @@ local function carry_out(context, session, words, make_plan)
   return facts.result == "interrupted" and 130 or 1
 end
 
----@class scw.DeployWords
----@field question string
----@field nothing? string
----@field next_steps? boolean
----@field once? boolean the same command does nothing the next time
----@field bare? boolean the stack's resources are not needed
----@field locate? fun(): boolean|nil, scw.Error|nil tells where the stack is before anything is opened
----@field prepare? fun(workspace: scw.Workspace): { bare: boolean }|nil, scw.Error|nil sets options before the stack is read
-
---- Plans and carries out. For programs the last line is always `finished`, whatever happens before.
+--- Calls what deploys. For programs the last line is always `finished`, whatever happens before.
 ---@param context scw.Context
----@param words scw.DeployWords
----@param make_plan fun(session: scw.Session): scw.Plan|nil, scw.Error|nil
+---@param fn fun(): integer|nil, scw.Error|nil
 ---@return integer|nil code, scw.Error|nil
-function deploy.run(context, words, make_plan)
-  local began = core.clock()
+function deploy.conclude(context, fn)
+  local began, console = core.clock(), context.console
   local code, err
-  local console = context.console
   local last_line <close> = setmetatable({}, { __close = function(_, failure) -- luacheck: ignore 211
     if code or not console.json then return end
     local known = errors.is(err) and err or errors.is(failure) and failure or nil
     console:data(summary.public(summary.never(known, core.clock() - began), context.options))
   end })
-  local located = true
-  if words.locate then located, err = words.locate() end
-  if not located then return nil, err end
-  local workspace <close>, problem = require("scw.cli.workspace").open(context)
-  err = problem
-  if not workspace then return nil, err end
-  local prepared = words
-  if words.prepare then prepared, err = words.prepare(workspace) end
-  if not prepared then return nil, err end
-  local session
-  session, err = workspace:session(prepared.bare)
-  if not session then return nil, err end
-  code, err = carry_out(context, session, words, make_plan)
+  code, err = fn()
   return code, err
+end
+
+--- Plans and carries out.
+---@param context scw.Context
+---@param words scw.DeployWords
+---@param make_plan fun(session: scw.Session): scw.Plan|nil, scw.Error|nil
+---@return integer|nil code, scw.Error|nil
+function deploy.run(context, words, make_plan)
+  return deploy.conclude(context, function()
+    local workspace <close>, problem = require("scw.cli.workspace").open(context)
+    if not workspace then return nil, problem end
+    local session, err = workspace:session(words.bare)
+    if not session then return nil, err end
+    return deploy.carry_out(context, session, words, make_plan)
+  end)
 end
 
 local PENDING = 2

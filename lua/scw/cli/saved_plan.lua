@@ -4,11 +4,13 @@
 --- the options, the state it compared with. Whoever applies it plans again, which has to come to the same plan. It is sealed like the
 --- state, and holds no secret. Only where the stack is, whose key opens it, can be read without.
 local core = require "core"
+local equal = require "scw.schema.equal"
 local errors = require "scw.errors"
 local form = require "scw.state.form"
 local json = require "scw.json"
 local options = require "scw.cli.options"
 local plan_view = require "scw.ui.plan"
+local style = require "scw.ui.style"
 local text = require "scw.text"
 local turn = require "scw.engine.turn"
 
@@ -18,6 +20,7 @@ local MARK, FORMAT = "scwlua.plan", 1
 local IDENTITY = { kind = "plan" }
 local KEY_BYTES = 32
 local MOST_NAMED = 8
+local LOOK = style.new({ columns = 100 })
 
 --- Options that are part of a plan, and those of the header.
 local KEPT = { "target", "exclude", "replace", "leave", "lose_data", "no_refresh" }
@@ -25,9 +28,7 @@ local PLACE = { "stack", "emulator", "profile" }
 
 ---@class scw.SavedPlan
 ---@field path string of the file
----@field stack string path of the stack, as it was given
----@field emulator? boolean
----@field profile? string
+---@field header { stack: string, emulator?: boolean, profile?: string } as they were given
 ---@field sealed string bytes
 
 --- The options of a command that a plan is bound to.
@@ -70,20 +71,25 @@ function saved_plan.read(path)
     or type(found.profile or "") ~= "string" then
     return unusable(path, "is damaged")
   end
-  return { path = path, sealed = sealed, stack = found.stack, emulator = found.emulator, profile = found.profile }
+  return { path = path, sealed = sealed, header = header_of(found) }
 end
 
 -- Writing ---------------------------------------------------------------------------------------------------------------
 
---- What was given on the command line, and of what is secret the names alone.
+--- What was given on the command line, and what is secret: names alone.
 local function assignments(given, stack)
-  local secret, set, asked = {}, {}, {}
-  for _, entry in ipairs(stack.config or {}) do secret[entry.name] = entry.secret end
-  for _, assignment in ipairs(given.set or {}) do
-    if secret[assignment.name] then asked[#asked + 1] = assignment.name
-    else set[#set + 1] = { name = assignment.name, value = assignment.value } end
+  local secrets, known, set = {}, {}, {}
+  for _, entry in ipairs(stack.config or {}) do
+    if entry.secret and not known[entry.name] then
+      known[entry.name] = true
+      local given_again = entry.from == "--set" or entry.from == entry.variable -- a config file stays where it is
+      secrets[#secrets + 1] = { name = entry.name, variable = entry.variable, given = given_again }
+    end
   end
-  return core.array(set), core.array(asked)
+  for _, assignment in ipairs(given.set or {}) do
+    if not known[assignment.name] then set[#set + 1] = { name = assignment.name, value = assignment.value } end
+  end
+  return core.array(set), core.array(secrets)
 end
 
 --- Writes a plan that was just made.
@@ -105,7 +111,7 @@ function saved_plan.write(context, session, made, goal)
     header = assert(json.encode(header)), key = core.hex(key), basis = session:basis(key), config_file = given.config_file, options = kept,
     made = os.date("!%Y-%m-%dT%H:%M:%SZ", math.floor(core.now())), who = host.user, host = host.name, plan = plan_view.public(made),
   }
-  content.set, content.asked = assignments(given, session.stack)
+  content.set, content.secrets = assignments(given, session.stack)
   local sealed, err = store.codec:encode(content, IDENTITY)
   if not sealed then return nil, err end
   header.kind, header.format, header.sealed = MARK, FORMAT, core.base64(sealed)
@@ -151,30 +157,42 @@ local function open(saved, session)
   end
   local wrong = form.plan(content)
   if wrong then return unusable(saved.path, ("is no valid plan ('%s')"):format(wrong)) end
-  if content.header ~= assert(json.encode(header_of(saved))) then return unusable(saved.path, "was changed: it is for another stack") end
+  if content.header ~= assert(json.encode(saved.header)) then return unusable(saved.path, "was changed: it is for another stack") end
   if content.program ~= core.version then
     return unusable(saved.path, ("was made by version %s; this is %s"):format(content.program, core.version), text.saved_plan.same_program)
   end
   return content
 end
 
---- Values that the plan does not keep have to be given again, others cannot be.
-local function merge_assignments(saved, content, given)
-  local asked, set = {}, { table.unpack(content.set) }
-  for _, name in ipairs(content.asked) do asked[name] = true end
+--- How secrets are given.
+local function ways_to_give(secrets)
+  local ways = {}
+  for i, secret in ipairs(secrets) do ways[i] = text.saved_plan.ways(secret.name, secret.variable) end
+  return text.saved_plan.same_secrets(table.concat(ways, ", "))
+end
+
+--- The values that were given to plan, with those of secrets given again, either way.
+local function merge_assignments(saved, content, given, environment)
+  local secrets, set, assigned = {}, { table.unpack(content.set) }, {}
+  for _, secret in ipairs(content.secrets) do secrets[secret.name] = secret end
   for _, assignment in ipairs(given or {}) do
-    if not asked[assignment.name] then
+    if not secrets[assignment.name] then
       return unusable(saved.path, ("is a saved plan: what '%s' is set to is part of it"):format(assignment.name), text.saved_plan.leave_out)
     end
-    asked[assignment.name] = nil
+    assigned[assignment.name] = true
     set[#set + 1] = assignment
   end
-  for _, name in ipairs(content.asked) do
-    if asked[name] then
-      return unusable(saved.path, ("needs --set %s=… again: a plan keeps no secrets"):format(name), "give the same value as to plan")
-    end
+  local missing = {}
+  for _, secret in ipairs(content.secrets) do
+    if secret.given and not assigned[secret.name] and not environment[secret.variable] then missing[#missing + 1] = secret end
   end
-  return set
+  if #missing == 0 then return set end
+  local names = {}
+  for i, secret in ipairs(missing) do names[i] = secret.name end
+  return nil, errors.new({
+    code = "INFRA_001", kind = "invalid", message = text.saved_plan.asked(saved.path, table.concat(names, ", ")),
+    hint = ways_to_give(missing),
+  })
 end
 
 --- Options that say something about the plan itself come with it.
@@ -186,62 +204,114 @@ local function check_options(saved, given)
     end
   end
   for _, name in ipairs({ "emulator", "profile" }) do
-    if given[name] and given[name] ~= saved[name] then
+    if given[name] and given[name] ~= saved.header[name] then
       return unusable(saved.path, ("was made without --%s%s"):format(name, name == "profile" and " " .. given[name] or ""))
     end
   end
   return true
 end
 
-local function by_address(steps)
-  local found = {}
-  for _, step in ipairs(steps) do found[step.address or ""] = step end
-  return found
+--- Names of what is not the same in two maps, sorted.
+local function different(before, now)
+  local names = {}
+  for name, value in next, before do
+    if not equal.plain(value, now[name]) then names[#names + 1] = name end
+  end
+  for name in next, now do
+    if before[name] == nil then names[#names + 1] = name end
+  end
+  table.sort(names)
+  return names
+end
+
+local function shortened(lines)
+  local more = #lines - MOST_NAMED
+  if more <= 0 then return lines end
+  lines = { table.unpack(lines, 1, MOST_NAMED) }
+  lines[#lines + 1] = text.saved_plan.more(more)
+  return lines
+end
+
+--- What the plan was made from, if that is something else now.
+---@return scw.Error|nil
+local function check_grounds(content, basis)
+  local lines, secrets, wrong = {}, {}, {}
+  for _, secret in ipairs(content.secrets) do secrets["config " .. secret.name] = secret end
+  local function there(digest) return digest ~= nil and digest ~= "" end
+  for _, name in ipairs(different(content.basis, basis)) do
+    local secret, kind, rest = secrets[name], name:match("^(%S+) (.*)$")
+    wrong[#wrong + 1] = secret
+    lines[#lines + 1] = text.saved_plan.ground(kind, rest or name, secret, there(content.basis[name]), there(basis[name]))
+  end
+  if #lines == 0 then return nil end
+  return errors.new({
+    code = "INFRA_001", kind = "stale", message = text.saved_plan.grounds(table.concat(shortened(lines), ", ")),
+    hint = #wrong == #lines and ways_to_give(wrong) or text.saved_plan.again,
+  })
+end
+
+--- What two plans have to have in common, by what it is about.
+local function essence(plan)
+  local parts = {}
+  for _, step in ipairs(plan.steps) do parts[step.address] = step end
+  for _, output in ipairs(plan.outputs) do
+    local change = { path = "value", old = output.old, new = output.new, secret = output.secret }
+    parts[text.saved_plan.output(output.name)] = { action = output.action, changes = { change } }
+  end
+  for _, address in ipairs(plan.left_out) do parts[address] = { action = text.saved_plan.left_out } end
+  return parts
+end
+
+--- What a step says, line by line.
+local function described(step)
+  local lines = plan_view.changes_of(step.changes, LOOK)
+  for i, line in ipairs(lines) do lines[i] = line:match("^%s*(.*)$") end
+  lines[#lines + 1] = step.order
+  lines[#lines + 1] = step.reason and text.plan.why(style.clean(step.reason))
+  if #(step.dependencies or {}) > 0 then lines[#lines + 1] = text.saved_plan.needs(step.dependencies) end
+  return lines
+end
+
+--- Adds the lines that only one of two lists has.
+local function add_missing(lines, name, list, other, say)
+  local known = {}
+  for _, line in ipairs(other) do known[line] = true end
+  for _, line in ipairs(list) do
+    if not known[line] then lines[#lines + 1] = say(name, line) end
+  end
 end
 
 --- Where two plans differ, in words.
 local function differences(before, now)
-  local lines, steps, former = {}, by_address(now.steps), by_address(before.steps)
-  for _, one in ipairs({ { former, steps }, { steps, former } }) do
-    for address, step in next, one[1] do
-      local other = one[2][address]
-      if not other or (one[1] == former and json.encode(step) ~= json.encode(other)) then
-        local was, is = former[address], steps[address]
-        lines[#lines + 1] = text.saved_plan.step(address, was and was.action, is and is.action)
-      end
+  local lines = {}
+  for _, name in ipairs(different(before, now)) do
+    local was, is, said = before[name] or {}, now[name] or {}, #lines
+    if was.action ~= is.action then
+      lines[#lines + 1] = text.saved_plan.action(name, was.action, is.action)
+    elseif was.changes then
+      local old, new = described(was), described(is)
+      add_missing(lines, name, old, new, text.saved_plan.was)
+      add_missing(lines, name, new, old, text.saved_plan.now)
     end
+    if #lines == said then lines[#lines + 1] = text.saved_plan.other(name) end
   end
-  table.sort(lines)
-  local more = #lines - MOST_NAMED
-  if more > 0 then lines = { table.unpack(lines, 1, MOST_NAMED), text.saved_plan.more(more) } end
-  if #lines == 0 then lines[1] = "outputs" end
-  return lines
-end
-
---- What two plans have to have in common.
-local function essence(plan)
-  return assert(json.encode({ steps = plan.steps, outputs = plan.outputs, left_out = plan.left_out, back_to = plan.back_to }))
+  return shortened(lines)
 end
 
 --- Is this the plan that was saved?
 local function check(saved, content, session, made)
-  local function about(err)
-    err.details[#err.details + 1] = text.saved_plan.made(saved.path, content.made, content.who .. "@" .. content.host)
-    return nil, err
+  local err = check_grounds(content, session:basis(core.unhex(content.key)))
+  if not err and made.position ~= content.position then err = turn.stale(session.store) end
+  if not err then
+    local public = assert(json.decode(assert(json.encode(plan_view.public(made)))))
+    local found = differences(essence(content.plan), essence(public))
+    if #found == 0 then return made end
+    err = errors.new({
+      code = "INFRA_011", kind = "stale", message = text.saved_plan.changed, details = found, hint = text.saved_plan.again,
+    })
   end
-  if session:basis(core.unhex(content.key)) ~= content.basis then
-    return about(errors.new({
-      code = "INFRA_001", kind = "stale", message = "the stack is not the one that the plan was made from",
-      hint = "its files, modules, configuration, or environment variables changed since: " .. text.saved_plan.again,
-    }))
-  end
-  if made.position ~= content.position then return about(turn.stale(session.store)) end
-  local public = assert(json.decode(assert(json.encode(plan_view.public(made)))))
-  if essence(public) == essence(content.plan) then return made end
-  return about(errors.new({
-    code = "INFRA_011", kind = "stale", message = "what there is changed since the plan was made: it would be another one now",
-    details = differences(content.plan, public), hint = text.saved_plan.again,
-  }))
+  err.details[#err.details + 1] = text.saved_plan.made(saved.path, content.made, content.who .. "@" .. content.host)
+  return nil, err
 end
 
 local GOALS = {
@@ -250,42 +320,57 @@ local GOALS = {
   rollback = function(session, content) return session:rollback_plan(content.deployment) end,
 }
 
+--- The plan that the command names. Its stack takes its place among the options, with what goes with that.
+local function locate(given)
+  local saved, err = saved_plan.read(given.stack)
+  if not saved then return nil, err end
+  local ok
+  ok, err = check_options(saved, given)
+  if not ok then return nil, err end
+  if not core.file_stat(saved.header.stack) then
+    return unusable(saved.path, ("is for the stack %s, which is not there"):format(saved.header.stack), "run it where the plan was made")
+  end
+  for name, value in next, saved.header do given[name] = value end
+  given.yes = true -- it was looked at
+  return saved
+end
+
+--- What the plan says. Its options become those of the command.
+local function take(saved, workspace)
+  local given = workspace.options
+  local session, err = workspace:declared()
+  if not session then return nil, err end
+  local content, set
+  content, err = open(saved, session)
+  if not content then return nil, err end
+  set, err = merge_assignments(saved, content, given.set, workspace.environment)
+  if not set then return nil, err end
+  for _, name in ipairs(KEPT) do given[name] = content.options[name] end
+  given.set, given.config_file = set, content.config_file
+  return content
+end
+
 --- Applies a saved plan: the same one, or nothing.
 ---@param context scw.Context its argument names the plan
----@param words { question: string, next_steps?: boolean }
 ---@return integer|nil code, scw.Error|nil
-function saved_plan.apply(context, words)
-  local given, saved, content = context.options, nil, nil
-  local function locate()
-    local err, ok
-    saved, err = saved_plan.read(given.stack)
+function saved_plan.apply(context)
+  local deploy = require "scw.cli.deploy"
+  return deploy.conclude(context, function()
+    local saved, err = locate(context.options)
     if not saved then return nil, err end
-    ok, err = check_options(saved, given)
-    if not ok then return nil, err end
-    if not core.file_stat(saved.stack) then
-      return unusable(saved.path, ("is for the stack %s, which is not there"):format(saved.stack), "run it where the plan was made")
-    end
-    for _, name in ipairs(PLACE) do given[name] = saved[name] end
-    given.yes = true -- it was looked at
-    return true
-  end
-  local function prepare(workspace)
-    local session, failure = workspace:declared()
-    if not session then return nil, failure end
-    content, failure = open(saved, session)
-    if not content then return nil, failure end
-    given.set, failure = merge_assignments(saved, content, given.set)
-    if not given.set then return nil, failure end
-    for _, name in ipairs(KEPT) do given[name] = content.options[name] end
-    given.config_file = content.config_file
-    return { bare = content.goal == "rollback" }
-  end
-  return require("scw.cli.deploy").run(context, {
-    question = words.question, next_steps = words.next_steps, locate = locate, prepare = prepare, once = true,
-  }, function(session)
-    local made, failure = GOALS[content.goal](session, content)
-    if not made then return nil, failure end
-    return check(saved, content, session, made)
+    local workspace <close>, problem = require("scw.cli.workspace").open(context)
+    if not workspace then return nil, problem end
+    local content, session
+    content, err = take(saved, workspace)
+    if not content then return nil, err end
+    session, err = workspace:session(content.goal == "rollback")
+    if not session then return nil, err end
+    local words = { next_steps = content.goal == "apply", once = true }
+    return deploy.carry_out(context, session, words, function()
+      local made, failure = GOALS[content.goal](session, content)
+      if not made then return nil, failure end
+      return check(saved, content, session, made)
+    end)
   end)
 end
 

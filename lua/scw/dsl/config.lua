@@ -1,6 +1,7 @@
 --- Typed values that are given from outside when a stack is evaluated: `stack:config("replicas", { type = "int", default = 2 })`.
 --- Precedence: `--set name=value`, then the environment (`SCWLUA_CONFIG_NAME`), then the config file, then the default.
 local core = require "core"
+local json = require "scw.json"
 local reference = require "scw.dsl.reference"
 local schema = require "scw.schema"
 local suggest = require "scw.suggest"
@@ -49,12 +50,18 @@ end
 local function find(session, name)
   if session.config[name] ~= nil then return session.config[name], "--set" end
   local variable = config.variable(name)
-  local found = session:variable(variable)
+  local found = session.environment[variable]
   if found ~= nil then return found, variable end
   if session.config_file and session.config_file.values[name] ~= nil then
     return session.config_file.values[name], session.config_file.path
   end
   return nil
+end
+
+--- Notes what a value is, not where it came from.
+local function note(session, name, given)
+  local text = type(given) == "table" and json.encode(given) or tostring(given)
+  session.basis["config " .. name] = given ~= nil and text
 end
 
 local function field_from(session, name, spec, here)
@@ -86,6 +93,7 @@ function config.read(session, name, spec, here)
   local field = field_from(session, name, spec or {}, here)
   if not field then return reference.void() end
   local given, from = find(session, name)
+  note(session, name, given)
   local entry = {
     name = name, kind = field.kind, doc = field.doc, secret = field.secret or false, source = here, from = from or "default",
     variable = config.variable(name), default = not field.secret and field.default or nil,

@@ -47,7 +47,7 @@ local PAUSE = 1000 -- of the garbage collector: most of what an evaluation makes
 ---@field config table[] the config values the stack takes, and where each came from
 ---@field messages { text: string, source: string }[] what the stack printed
 ---@field warnings { message: string, address?: string, source?: string }[]
----@field basis? table<string, string> what it rests on: texts of its files and values from outside, by what they are; may hold secrets
+---@field basis? table<string, string|false> what it rests on (`scw.dsl.Session`); may hold secrets
 
 local function read_config_file(path, explicit)
   local text, reason = loader.read(path)
@@ -70,7 +70,7 @@ local function read_config_file(path, explicit)
     end
   end
   flatten("", values)
-  return { path = path, values = flat, top = values, text = text }
+  return { path = path, values = flat, top = values }
 end
 
 --- The config file: the one named, else the stack's own (`staging.config.yaml` beside `staging.lua`).
@@ -195,10 +195,8 @@ end
 
 --- What is known before the stack runs.
 local function note_basis(evaluation, text)
-  local basis = evaluation.basis
-  basis.stack, basis["config file"] = text, evaluation.config_file and evaluation.config_file.text
-  for name, value in next, evaluation.config do basis["config " .. name] = value end
-  for kind, value in next, evaluation.place do basis["place " .. kind] = value end
+  evaluation.basis["file " .. evaluation.path] = text
+  for kind, value in next, evaluation.place do evaluation.basis["place " .. kind] = value end
 end
 
 --- Evaluates a stack. Raises only for bugs of the engine.

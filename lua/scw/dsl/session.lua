@@ -19,7 +19,8 @@ local session = {}
 ---@field problems scw.Error[]
 ---@field configs table[]
 ---@field uses string[] lines of the `use` that are being evaluated, outermost first
----@field basis table<string, string> what the result rests on: texts of files and values from outside, by what they are
+---@field basis table<string, string|false> what the result rests on: texts of files and values from outside, by what they are:
+---       "file PATH", "module NAME", "config NAME", "variable NAME", "place KIND"; false: none
 ---@field closed boolean the evaluation is over
 ---@field bare? boolean only what the stack says about itself matters: `build` is not run, and modules may fail
 local methods = {}
@@ -53,7 +54,7 @@ end
 ---@return string?
 function methods:variable(name)
   local found = self.environment[name]
-  self.basis["variable " .. name] = found or "unset"
+  self.basis["variable " .. name] = found or false
   return found
 end
 

@@ -9,7 +9,6 @@ local deployment = require "scw.engine.deployment"
 local edges = require "scw.engine.edges"
 local errors = require "scw.errors"
 local fingerprint = require "scw.engine.fingerprint"
-local json = require "scw.json"
 local locks = require "scw.state.locks"
 local opening = require "scw.engine.opening"
 local planning = require "scw.engine.planning"
@@ -94,23 +93,24 @@ function methods:destroy_plan()
   return made
 end
 
---- A digest of what the plans of this session rest on besides the state and the service: the files of the stack and those that are
---- sent, values from outside, the place.
+--- What the plans of this session rest on besides the state and the service: the files of the stack and those that are sent, values from
+--- outside, the place. Keyed digests, by the names that `scw.dsl.Session` gives such things.
 ---@param key string secret bytes: some of those values are guessed easily
----@return string hexadecimal
+---@return table<string, string> hexadecimal, or "" for what is not there
 function methods:basis(key)
   local facts = {}
-  for name, content in next, (self.stack.basis or {}) do facts[name] = core.hex(core.hmac("sha256", key, content)) end
+  local function note(name, content) facts[name] = content and core.hex(core.hmac("sha256", key, name .. "\0" .. content)) or "" end
+  for name, content in next, (self.stack.basis or {}) do note(name, content) end
   for kind, value in next, opening.place(self) do
-    if type(value) == "string" then facts["place " .. kind] = value end
+    if type(value) == "string" then note("place " .. kind, value) end
   end
   for _, node in ipairs(self.set.nodes) do
     for name, field in next, node.type.fields do
       local path = field.file and node.fields[name]
-      if type(path) == "string" then facts["file " .. path] = core.hex(core.hmac("sha256", key, core.file_read(path) or "")) end
+      if type(path) == "string" then note("file " .. path, (core.file_read(path))) end
     end
   end
-  return core.hex(core.hmac("sha256", key, assert(json.encode(facts))))
+  return facts
 end
 
 --- What going back to an earlier deployment would do. The declarations of then take the place of the stack's, for this session.

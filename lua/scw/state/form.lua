@@ -219,11 +219,17 @@ form.lock = object(with(CLAIM, {
   abandoned = optional(flag),
 }))
 
+local planned = object({
+  address = text, action = text, order = optional(text), reason = optional(text), changes = list(object({ path = text })),
+  dependencies = list(text),
+})
+
 --- What a saved plan says (`scw.cli.saved_plan`); the plan itself is only compared.
 form.plan = object({
   lineage = text, program = text, goal = one_of("apply", "destroy", "rollback"), deployment = optional(text), position = text,
-  header = text, key = hexadecimal, basis = hexadecimal, set = list(object({ name = text, value = text })), asked = list(text),
-  config_file = optional(text), made = text, who = text, host = text, plan = object({ steps = list(map()), outputs = list(map()) }),
+  header = text, key = hexadecimal, basis = map(text), set = list(object({ name = text, value = text })),
+  secrets = list(object({ name = text, variable = text, given = flag })), config_file = optional(text), made = text, who = text,
+  host = text, plan = object({ steps = list(planned), outputs = list(object({ name = text, action = text })), left_out = list(text) }),
   options = object({
     target = optional(list(text)), exclude = optional(list(text)), replace = optional(list(text)), leave = optional(list(text)),
     lose_data = optional(list(text)), no_refresh = optional(flag),

@@ -296,6 +296,22 @@ stack:value("a", { input = n })]]
     assert.are.same({ "4: cannot use nil with value.a.id in `..`" }, project.problems(err))
   end)
 
+  it("as config are what a plan rests on, wherever they come from", function()
+    local take = 'stack:value("x", { input = { stack:config("n", { type = "int", default = 1 }), stack:config("m", { type = "list", '
+      .. 'default = {} }) } })'
+    local file = { ["stacks/test.config.yaml"] = "# two values\nn: 2\nm: [a, b]\n" }
+    local function basis(options, files)
+      local found = assert(project.build(take, options, files)).basis
+      for name in pairs(found) do assert.is_nil(name:find("variable", 1, true)) end
+      return { found["config n"], found["config m"] }
+    end
+    assert.are.same({ false, false }, basis())
+    assert.are.same({ "2", false }, basis { config = { n = "2" } })
+    assert.are.same({ "2", false }, basis { environment = { SCWLUA_CONFIG_N = "2" } })
+    assert.are.same({ "2", '["a","b"]' }, basis({}, file))
+    assert.are.same({ "3", '["a","b"]' }, basis({ config = { n = "3" } }, file))
+  end)
+
   it("as config take lists from files, as they are in YAML and in JSON", function()
     local take = 'stack:config("n", { type = "list" }) stack:value("x", { input = stack:config("m", { type = "list", default = {} }) })'
     for name, text in pairs { ["f.yaml"] = "n: [x, y]\nm: []\n", ["f.json"] = '{"n":["x","y"],"m":[]}' } do

@@ -148,7 +148,7 @@ describe("the keys of the state", function()
     local envelope_of = { assert(former:close("text", "label", "context")),
       assert(assert(load({}, { SCWLUA_STATE_PASSPHRASE = "former phrase" })):close("text", "label", "context")) }
     local advice = { "state rekey %-%-old%-key%-file FILE STACK`, or SCWLUA_STATE_OLD_KEY_FILE",
-      "SCWLUA_STATE_OLD_PASSPHRASE, and `state rekey`" }
+      "SCWLUA_STATE_OLD_PASSPHRASE, and `%S+ state rekey STACK`" }
     for index, sealed in ipairs(envelope_of) do
       local _, refused = assert(load({}, { SCWLUA_STATE_PASSPHRASE = "a new phrase" })):open(sealed, "context", "it")
       assert.match(advice[index], refused.hint)

@@ -20,8 +20,8 @@ return {
     { "scwlua apply --set image_tag=1.9.0 stacks/production.lua", "with a configuration value" },
   },
   run = function(context)
+    if saved_plan.is(context.options.stack) then return saved_plan.apply(context) end
     local words = { question = text.apply.question, next_steps = true }
-    if saved_plan.is(context.options.stack) then return saved_plan.apply(context, words) end
     return require("scw.cli.deploy").run(context, words, function(session) return session:plan() end)
   end,
 }
