@@ -65,6 +65,7 @@ text.saved_plan = {
   grounds = function(list) return "the plan was made from something else: " .. list end,
   same_secrets = function(ways) return ("give the same as to plan, with %s; or plan again"):format(ways) end,
   ways = function(name, variable) return ("--set %s=… or in the environment as %s"):format(name, variable) end,
+  command = function(goal) return goal .. " (saved plan)" end,
   asked = function(path, names) return ("%s keeps no secrets, and needs them again: %s"):format(path, names) end,
   more = function(count) return ("and %d more"):format(count) end,
   no_stack = function(path) return path .. " is a saved plan, not a stack" end,

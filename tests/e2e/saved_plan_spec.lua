@@ -257,6 +257,24 @@ describe("a saved plan", function()
     done("apply", "x.plan")
   end)
 
+  it("stands in the history as what it does", function()
+    done("apply", "--yes", "shop.lua")
+    done("apply", "--yes", "--set", "size=5", "shop.lua")
+    done("rollback", "--plan", "--out", "back.plan", "shop.lua")
+    done("apply", "back.plan")
+    done("plan", "--destroy", "--out", "end.plan", "shop.lua")
+    done("apply", "end.plan")
+    done("plan", "--out", "new.plan", "shop.lua")
+    done("apply", "new.plan")
+    local commands, kept = {}, ann:deployments "shop.lua"
+    for i, deployment in ipairs(kept) do commands[i] = deployment.command end
+    local mark = " (saved plan)"
+    assert.same({ "scwlua apply" .. mark, "scwlua destroy" .. mark, "scwlua rollback" .. mark, "scwlua apply", "scwlua apply" }, commands)
+    assert.equal(kept[5].id, kept[3].back_to)
+    -- nobody goes back to nothing
+    assert.matches("Back to deployment " .. kept[4].id:sub(1, 8) .. ".* 1 to update", done("rollback", "--plan", "shop.lua"))
+  end)
+
   it("says how to go on when it fails, and no secret that it was given", function()
     done("plan", "--out", "x.plan", "--set", "token=" .. GIVEN, "shop.lua")
     emulator:faults { { service = "api", method = "POST", path = "/containers$", status = 400 } }

@@ -347,6 +347,7 @@ local function take(saved, workspace)
   if not set then return nil, err end
   for _, name in ipairs(KEPT) do given[name] = content.options[name] end
   given.set, given.config_file = set, content.config_file
+  workspace.command = text.saved_plan.command(content.goal)
   return content
 end
 
