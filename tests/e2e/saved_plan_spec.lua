@@ -275,6 +275,33 @@ describe("a saved plan", function()
     assert.matches("Back to deployment " .. kept[4].id:sub(1, 8) .. ".* 1 to update", done("rollback", "--plan", "shop.lua"))
   end)
 
+  it("says in the queue what it waits for, and is refused when others changed the state", function()
+    done("apply", "--yes", "shop.lua")
+    done("plan", "--out", "x.plan", "--set", "size=3", "shop.lua")
+    local held = assert(require("scw.state.lock").acquire {
+      backend = require("scw.state.file").at(ann.directory .. "/shop.state"), name = "shop.state", command = "scwlua apply",
+      environment = {}, lease = 600,
+    })
+    local function waiting(...)
+      local task, place = core.spawn(run, ...), #(core.file_list(ann.directory .. "/shop.state.queue") or {})
+      local deadline = core.clock() + 20000
+      while #(core.file_list(ann.directory .. "/shop.state.queue") or {}) == place do
+        assert(not task:done() and core.clock() < deadline, "it does not wait")
+        core.sleep(10)
+      end
+      return task
+    end
+    local first = waiting("apply", "--yes", "--set", "size=2", "shop.lua")
+    local second = waiting("apply", "x.plan")
+    assert(held:release())
+    assert.equal(0, select(2, assert(first:join())).status)
+    local _, result = assert(second:join())
+    assert.equal(1, result.status)
+    local said = result.stderr:gsub("%s+", " ")
+    assert.matches("The state changed meanwhile: checking whether the saved plan still holds%. error INFRA_011: the state changed", said)
+    assert.is_nil(said:find("planning again", 1, true))
+  end)
+
   it("says how to go on when it fails, and no secret that it was given", function()
     done("plan", "--out", "x.plan", "--set", "token=" .. GIVEN, "shop.lua")
     emulator:faults { { service = "api", method = "POST", path = "/containers$", status = 400 } }

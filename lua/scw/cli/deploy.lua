@@ -167,7 +167,7 @@ function deploy.carry_out(context, session, words, make_plan)
       turn, outdated = wait_in_line(context, session, plan)
       if not turn then return nil, outdated end
     end
-    if outdated then console:note(text.apply.outdated) end
+    if outdated then console:note(words.once and text.saved_plan.outdated or text.apply.outdated) end
   until not outdated
   local began = core.clock()
   local result, err, state
