@@ -69,10 +69,6 @@ function methods:encode(document, identity)
   return sealed
 end
 
-local BESIDE = "the state itself does not depend on it"
---- What to do about a damaged object, or another one in its place. Whoever reads the state itself knows how to restore that.
-local HINTS = { plan = "plan again", deployment = BESIDE, history = BESIDE }
-
 local function unreadable(message, hint, details)
   return nil, errors.new({ code = "INFRA_011", kind = "invalid", message = message, hint = hint, details = details })
 end
@@ -136,7 +132,7 @@ function methods:decode(bytes, identity)
   local older, _, its
   if identity.former then older, _, its = decode(self, bytes, identity.former) end
   if older then return older, nil, its end
-  err.hint = err.hint or HINTS[(identity.former or identity).kind]
+  if identity.kind == "plan" then err.hint = err.hint or "plan again" end -- of the state, whoever reads it knows how to restore it
   return nil, err
 end
 

@@ -101,13 +101,13 @@ local function replay(self, document, numbers)
   local wanted, last = {}, document.folded
   for _, number in ipairs(numbers) do
     if number > document.folded then
-      if number ~= last + 1 then return nil, damaged(("log segment %d of the state is missing"):format(last + 1)) end
+      if number ~= last + 1 then return nil, damaged(("log segment %d of the state is missing"):format(last + 1), RESTORE) end
       wanted[#wanted + 1], last = number, number
     end
   end
   local all, failure = parallel.map(wanted, READERS, function(number) return read_segment(self, number, document.lineage) end)
   if not all then
-    if failure.kind == "not_found" then return "again", damaged("a log segment of the state is missing") end
+    if failure.kind == "not_found" then return "again", damaged("a log segment of the state is missing", RESTORE) end
     return nil, errors.wrap(failure, "cannot read the state")
   end
   self.ignored = {}

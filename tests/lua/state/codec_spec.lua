@@ -59,10 +59,9 @@ describe("state bytes", function()
   end)
 
   it("say what to do: who reads the state itself knows how to restore it", function()
-    local beside = "the state itself does not depend on it"
     local hints = {
-      plan = { { kind = "plan" }, "plan again" }, record = { { kind = "deployment", number = 1, deployment = "a" }, beside },
-      copy = { { kind = "snapshot", beside = true, former = { kind = "history", number = 1, deployment = "a" } }, beside },
+      plan = { { kind = "plan" }, "plan again" }, record = { { kind = "deployment", number = 1, deployment = "a" } },
+      copy = { { kind = "snapshot", beside = true, former = { kind = "history", number = 1, deployment = "a" } } },
       state = { SNAPSHOT }, log = { { kind = "segment", number = 1, lineage = "one" } },
     }
     for name, expected in pairs(hints) do

@@ -257,7 +257,7 @@ describe("the state store", function()
           at = at % (#bytes + 1)
           objects[name].bytes = bytes:sub(1, at - 1) .. string.char(bytes:byte(at) ~ 1) .. bytes:sub(at + 1)
         end)
-        assert.match("^bring back what an earlier deployment left: `state history`, `state pull .*`, `state push .*`; or a backup$", hint)
+        assert.match("^bring back what a deployment left: `.* state history STACK`, `.* pull .*`, `.* push .*`; or a backup$", hint)
       end
     end
     assert.match("is empty", (fails(function(objects) objects["shop.state"].bytes = "" end)))
