@@ -34,6 +34,14 @@ function forgotten.records(past, now, leave)
   return found
 end
 
+--- What still had to be deleted then was forgotten with it: it may be somebody's by now.
+local function without_predecessors(record)
+  local copy = {}
+  for name, value in next, record do copy[name] = value end
+  copy.deposed = nil
+  return copy
+end
+
 --- Looks which of them exist.
 ---@param facts scw.RefreshFacts
 ---@param records scw.state.Record[]
@@ -46,9 +54,13 @@ function forgotten.find(facts, records)
   for _, record in ipairs(records) do
     local found = observed[record.address] -- nothing is known of what is not kept by a service
     if found and found.unreadable then
-      return nil, errors.wrap(found.unreadable, ("cannot tell whether %s (%s) still exists"):format(record.address, record.id))
+      return nil, errors.new({
+        code = "INFRA_003", kind = "denied", message = ("cannot tell whether %s (%s) still exists"):format(record.address, record.id),
+        address = record.address, details = { found.unreadable.message },
+        hint = ("use credentials that may read it, or go back without it: --leave %s"):format(record.address),
+      })
     end
-    if found and not found.gone then entries[#entries + 1] = { op = "set", record = record } end
+    if found and not found.gone then entries[#entries + 1] = { op = "set", record = without_predecessors(record) } end
   end
   return entries
 end

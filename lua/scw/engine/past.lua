@@ -99,8 +99,8 @@ end
 --- one that it was to go back to. Otherwise the latest that ended well and wanted something else than there is now.
 ---@param store scw.state.Store
 ---@param now scw.state.Document
----@return string|nil id, scw.Error|nil
 ---@param on_message fun(line: string)
+---@return string|nil id, scw.Error|nil
 local function choose(store, now, on_message)
   local places, err = history.places(store)
   if not places then return nil, err end

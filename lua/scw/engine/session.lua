@@ -273,7 +273,11 @@ function methods:refresh()
   if not taken then return nil, failure end
   if not taken:stands_at(found.position) then
     found, err = planning.compare(self)
-    if not found or #found.entries == 0 then return found, err end
+    if not found then return nil, err end
+    if #found.entries == 0 then
+      local settled, problem = taken:settle()
+      return settled and found, problem
+    end
   end
   return taken:write(found.position, self.store, function(current, ...)
     local begun = begin_deployment(self, current, ...)

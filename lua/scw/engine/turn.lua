@@ -153,7 +153,7 @@ function methods:stands_at(position) return position == self.position or positio
 ---@return any, scw.Error|nil what `fn` answers
 function methods:write(position, former, fn)
   if not self:stands_at(position) then return nil, turn.stale(self.store) end
-  if self.store.fresh then self.store.document = former.document end -- the plan's marks hang on its key
+  if self.store.fresh and not self.store.unreadable then self.store.document = former.document end -- the plan's marks hang on its key
   if not self.begun then
     local err
     self.begun, err = self.store:begin(self.held)

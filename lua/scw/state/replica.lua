@@ -92,7 +92,7 @@ local function without(self, one, views, failures, view_of)
   err.sides = { [one.role] = "damaged", [other.role] = view and "readable" or besides and besides.kind == "invalid" and "damaged" or nil }
   if besides then err.details[#err.details + 1] = "the other side cannot be read either: " .. besides.message end
   if not view or view.fresh then
-    mirror.leader, err.nowhere = one, not besides or besides.kind == "invalid"
+    err.nowhere = not besides or besides.kind == "invalid"
     return nil, err
   end
   err.details[#err.details + 1] = "readable: " .. described(view)
@@ -179,9 +179,15 @@ function replica.load(self, view_of)
   local leading, lagging = choose(self, views, failures, view_of)
   if not leading then return nil, lagging end
   mirror.leader, self.lagging = leading.backend, lagging
-  local etags = { [leading.backend] = leading.etag }
+  local former, etags = mirror.known[self.name] or {}, { [leading.backend] = leading.etag }
   for _, one in ipairs(mirror.sides) do
-    if not views[one] or (lagging and lagging.backend == one) then one.behind = true else etags[one] = views[one].etag end
+    if not views[one] then
+      one.behind, etags[one] = true, former[one] -- what is known of a side that is out does not change
+    elseif lagging and lagging.backend == one then
+      one.behind = true
+    else
+      etags[one] = views[one].etag
+    end
   end
   for _, name in ipairs({ "document", "fresh", "last", "snapshot_bytes", "ignored", "segments", "left_by" }) do
     self[name] = leading[name]
@@ -219,30 +225,34 @@ local function copy_log(self, from, to)
   return true
 end
 
---- The same history on both: what is missing is copied; what the other one does not have goes, or, from a version that is given up, is
---- copied back.
-local function copy_history(self, from, to, apart)
-  local prefix, there = self.name .. ".history/", {}
-  local keys, failure = to:list(prefix)
-  if not keys then return nil, failure end
-  for _, key in ipairs(keys) do there[key] = true end
-  keys, failure = from:list(prefix)
-  if not keys then return nil, failure end
-  for _, key in ipairs(keys) do
-    local ok = there[key]
-    if not ok then ok, failure = copy(from, to, key, { if_none_match = true }) end
-    if not ok then return nil, failure end
-    there[key] = nil
-  end
-  for key in next, there do
-    local ok
-    if apart then ok, failure = copy(to, from, key, { if_none_match = true }) else ok, failure = to:delete(key) end
-    if not ok then return nil, failure end
+local function keys_of(one, prefix)
+  local list, failure = one:list(prefix)
+  if not list then return nil, failure end
+  local keys = {}
+  for _, key in ipairs(list) do keys[key] = true end
+  return keys
+end
+
+--- The same history on both: each gets what it lacks. Nothing is removed here: what is too old goes at the end of a deployment.
+local function share_history(self, one, other)
+  local prefix = self.name .. ".history/"
+  local here, failure = keys_of(one, prefix)
+  if not here then return nil, failure end
+  local there
+  there, failure = keys_of(other, prefix)
+  if not there then return nil, failure end
+  for _, way in ipairs({ { one, other, here, there }, { other, one, there, here } }) do
+    local from, to, keys, present = table.unpack(way)
+    for key in next, keys do
+      local ok
+      if not present[key] then ok, failure = copy(from, to, key, { if_none_match = true }) end
+      if not present[key] and not ok then return nil, failure end
+    end
   end
   return true
 end
 
-local function make_equal(self, from, to, apart)
+local function make_equal(self, from, to)
   local ok, failure = remove_log(self, to)
   if not ok then return nil, failure end
   local etag
@@ -250,7 +260,7 @@ local function make_equal(self, from, to, apart)
   if not etag then return nil, failure end
   ok, failure = copy_log(self, from, to)
   if not ok then return nil, failure end
-  ok, failure = copy_history(self, from, to, apart)
+  ok, failure = share_history(self, from, to)
   if not ok then return nil, failure end
   return etag
 end
@@ -258,17 +268,35 @@ end
 --- A side that went out after the snapshot was written lacks nothing but history.
 local function complete_history(self, from, to)
   if self.fresh or to.out or to.behind then return true end
-  local ok, failure = copy_history(self, from, to)
+  local ok, failure = share_history(self, from, to)
   if ok or to.out then return true end
   return nil, errors.wrap(failure, ("cannot make the history of the %s equal to that of the %s"):format(to.role, from.role))
 end
 
---- Keeps what is given up, and gives the other version a serial above all of it: no history may know of a later one than its state.
+--- Looks at a state of which no side can be read as at one without resources: both sides will be replaced.
+---@param self scw.state.Store whose backend is a mirror
+---@param view_of fun(side: scw.state.Side): scw.state.Store
+---@return boolean|nil, scw.Error|nil
+function replica.look_past(self, view_of)
+  local mirror, etags, views = self.backend, {}, {}
+  for index, one in ipairs(mirror.sides) do
+    local view, err = past_damage(view_of(one))
+    if not view then return nil, err end
+    views[index], etags[one] = view, view.etag
+  end
+  local first, second = views[1], views[2]
+  if second.unreadable and not first.unreadable then first, second = second, first end
+  for _, name in ipairs({ "document", "unreadable" }) do self[name] = first[name] end
+  for _, name in ipairs({ "last", "segments" }) do self[name] = math.max(first[name], second[name]) end
+  self.document.serial = math.max(first.document.serial, second.document.serial)
+  self.fresh, self.damaged, self.etag = first.fresh and second.fresh, views, mirror:know(self.name, etags)
+  return true
+end
+
+--- Keeps what is given up.
 ---@return string|nil key "" when there was nothing to keep
 ---@return scw.Error|nil
-local function give_up(self, lagging, held)
-  local ok, err = self:outrank(held, lagging.document.serial)
-  if not ok then return nil, err end
+local function give_up(self, lagging)
   local sides = self.backend.sides
   local key, failure
   if lagging.unreadable then
@@ -278,7 +306,7 @@ local function give_up(self, lagging, held)
   end
   if not key then return nil, errors.wrap(failure, "cannot keep the version that is given up") end
   if lagging.unreadable then return key end
-  ok, err = history.adopt(self, lagging.document, lagging.backend)
+  local ok, err = history.adopt(self, lagging.document, lagging.backend)
   return ok and key, err
 end
 
@@ -292,13 +320,17 @@ function replica.equalise(self, held)
   if not mirror.sides then return true end
   local from, to = mirror.leader, mirror:other(mirror.leader)
   if not lagging then return complete_history(self, from, to) end
-  local apart, kept = lagging.given_up, nil
+  local apart, serial, kept = lagging.given_up, lagging.document.serial, nil
+  if apart or serial > self.document.serial then -- no history may know of a later version than its state
+    local ok, err = self:outrank(held, serial)
+    if not ok then return nil, err end
+  end
   if apart then
     local err
-    kept, err = give_up(self, lagging, held)
+    kept, err = give_up(self, lagging)
     if not kept then return nil, err end
   end
-  local etag, failure = make_equal(self, from, to, apart)
+  local etag, failure = make_equal(self, from, to)
   if not etag then
     if to.out then return true end
     return nil, errors.wrap(failure, ("cannot make the %s of the state equal to the %s"):format(to.role, from.role))

@@ -76,7 +76,7 @@ local function choose_lock(facts, all)
     local seen = all[one]
     local holder = seen and seen.holder
     if holder and not holder.died and not holder.expired then return seen end
-    if seen and (not chosen or seen.lock == "damaged" and chosen.lock == "free") then chosen = seen end
+    if seen and (not chosen or seen.lock == "damaged" and chosen.lock ~= "damaged") then chosen = seen end
   end
   return chosen or { lock = "free", place = mirror:describe(lock.key(facts.name)), now = mirror:now() }
 end

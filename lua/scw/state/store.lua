@@ -37,6 +37,7 @@ local UNREADABLE = "unreadable"
 ---@field lineage? string once it is known: a state of another one is never taken for this one
 ---@field opened? scw.state.Opened the envelope of its snapshot
 ---@field unreadable? string|boolean what stands where the snapshot should be, or true for nothing: only `replace` may write
+---@field damaged? scw.state.Store[] what the sides of a mirror hold of which none can be read
 ---@field given_up? boolean this side of a mirror does not count any more
 ---@field left_by? scw.state.Deployment the one that left the snapshot as it is
 ---@field on_replace? fun() called before a snapshot is replaced that a deployment left
@@ -154,6 +155,14 @@ local function put_back(self, document, latest)
     self.backend:describe(self.name), document.serial, latest), RESTORE)
 end
 
+--- A state does not go away while somebody works with it.
+---@param self scw.state.Store
+local function check_presence(self)
+  if not self.lineage then return self.document end
+  return nil, damaged(("%s was there, and is gone"):format(self.backend:describe(self.name)),
+    "find out who removed it; nothing was changed. If that was meant, start again")
+end
+
 ---@param self scw.state.Store
 local function read_once(self)
   local around, failure = look_around(self) -- before the snapshot: what is folded meanwhile is in the snapshot then
@@ -226,12 +235,12 @@ function methods:load()
   local outcome, err
   if self.backend.sides then
     outcome, err = require("scw.state.replica").load(self, view_of(self))
-    if not outcome and self.salvage and err.kind == "invalid" and err.nowhere then
-      outcome, err = look_past(self)
+    if not outcome and self.salvage and err.nowhere then
+      outcome, err = require("scw.state.replica").look_past(self, view_of(self))
       return outcome and self.document, err
     end
     if not outcome then return nil, err end
-    if self.fresh then return self.document end
+    if self.fresh then return check_presence(self) end
     outcome, err = check_lineage(self, self.document)
     if not outcome then return nil, err end
     self.lineage = self.document.lineage
@@ -242,6 +251,7 @@ function methods:load()
     if outcome ~= "again" then break end
   end
   if outcome ~= true then return nil, err end
+  if self.fresh and not self.unreadable then return check_presence(self) end
   return self.document
 end
 
@@ -449,8 +459,8 @@ end
 ---@param document scw.state.Document
 ---@return boolean|nil, scw.Error|nil
 function methods:replace(document)
-  if self.unreadable then
-    local kept, failure = beside.set_aside(self, { self.backend })
+  for _, view in ipairs(self.unreadable and (self.damaged or { self }) or {}) do
+    local kept, failure = beside.set_aside(view, { self.backend })
     if not kept then return nil, errors.wrap(failure, "cannot keep what was damaged") end
   end
   local closed, err = self.log:close()

@@ -267,6 +267,27 @@ describe("a change to what is recorded", function()
     assert.equal(3, #records(world))
   end)
 
+  it("does not bring back a state that is gone meanwhile, nor is a push put below its history", function()
+    local world = applied()
+    after(world, function()
+      for key in next, world.backend.objects do
+        if not key:find("%.lock$") then world.backend.objects[key] = nil end
+      end
+    end)
+    local record, err = amend.remove(world:session(stack()), "server.other")
+    assert.is_nil(record)
+    assert.match("test.state was there, and is gone", err.message)
+    assert.is_nil(world.backend.objects["test.state"])
+    world = applied()
+    local document = model.unpack(json.decode(assert(json.encode(model.pack(world:state())))))
+    after(world, function()
+      for _, image in ipairs({ "b", "c", "d" }) do world:apply(stack({ image = image })) end
+      world.backend.objects["test.state"] = nil
+    end)
+    assert(amend.push(world:session(stack(), { salvage = true }), document, true))
+    assert(world:session(stack()):plan())
+  end)
+
   it("finds what is there when it is its turn", function()
     local world = applied()
     world.cloud.objects["net-1"].outputs.cidr = "10.77"
@@ -282,6 +303,16 @@ describe("a change to what is recorded", function()
     world.cloud.objects["net-1"].outputs.cidr = "10.79"
     assert(world:session(stack()):refresh())
     assert.equal("10.78", world:state().resources["net.main"].outputs.cidr)
+    after(world, function()
+      world.cloud.objects["net-1"].outputs.cidr = "10.80"
+      assert(world:session(stack()):refresh())
+      local lock = json.decode(world.backend.objects["test.state.lock"].bytes) -- and somebody died with the lock
+      lock.abandoned = true
+      world.backend:put("test.state.lock", assert(json.encode(lock)))
+    end)
+    world.cloud.objects["net-1"].outputs.cidr = "10.81"
+    assert(world:session(stack()):refresh())
+    assert.same({}, world.backend:list("test.state.log/"))
   end)
 end)
 

@@ -33,9 +33,9 @@ local function place(name)
 end
 
 describe("a state with a replica", function()
-  local world, primary, replica, said
+  local world, primary, replica, said, patience
   before_each(function()
-    primary, replica, said = place("here"), place("there"), {}
+    primary, replica, said, patience = place("here"), place("there"), {}, PATIENCE
     world = cloud.world()
   end)
 
@@ -43,7 +43,7 @@ describe("a state with a replica", function()
   local function run()
     said = {}
     world.backend = mirror.new({
-      primary = primary, replica = replica, patience = PATIENCE, on_message = function(line) said[#said + 1] = line end,
+      primary = primary, replica = replica, patience = patience, on_message = function(line) said[#said + 1] = line end,
     })
     return world
   end
@@ -82,6 +82,19 @@ describe("a state with a replica", function()
     local here = kept(primary)
     assert.is_truthy(here["test.state"])
     assert.same(here, kept(replica))
+  end
+
+  --- A run that dies after it wrote a segment.
+  local function die(names)
+    local opened = run():session(stack(names))
+    assert(opened:state())
+    local ok, err = pcall(function()
+      return opened:rewrite(function(begun)
+        assert(begun.store:commit(begun.store:write({ op = "patch", address = "net.a", fields = { reason = "x" } })))
+        error("died")
+      end)
+    end)
+    assert(not ok and tostring(err):find("died", 1, true), tostring(err))
   end
 
   it("is written to both, under both locks", function()
@@ -592,14 +605,7 @@ describe("a state with a replica", function()
         apply({ "a" })
         local old = primary.inner.objects["test.state"].bytes
         apply({ "a", "b" })
-        local opened = run():session(stack({ "a", "b" })) -- a run that dies
-        assert(opened:state())
-        assert.has_error(function()
-          opened:rewrite(function(begun)
-            assert(begun.store:commit(begun.store:write({ op = "patch", address = "net.a", fields = { reason = "x" } })))
-            error("died")
-          end)
-        end)
+        die({ "a", "b" })
         local bad = index % 2 == 1 and primary or replica
         local whole = bad == primary and "replica" or "primary"
         local segment = assert(bad.inner:list("test.state.log/")[1])
@@ -632,6 +638,126 @@ describe("a state with a replica", function()
     end
   end)
 
+  it("keeps what either side held when both are damaged and another state takes their place", function()
+    for _, case in ipairs({
+      { "{p", "{r" }, { false, "{r" }, { "{p", false }, { "{p", "{r", log = "{l" }, { log = "{l" },
+    }) do
+      primary, replica, world = place("here"), place("there"), cloud.world()
+      apply({ "a" })
+      apply({ "a", "b" })
+      die({ "a", "b" })
+      local segment = primary.inner:list("test.state.log/")[1]
+      local document = assert(past.document(run():session(stack({ "a" })), assert(past.records(run():session(stack({ "a" }))))[1].id))
+      local lost = {}
+      for index, one in ipairs({ primary, replica }) do
+        if case[index] == false then
+          one.inner.objects["test.state"] = nil
+        elseif case[index] then
+          one.inner.objects["test.state"].bytes = case[index]
+          lost[#lost + 1] = case[index]
+        end
+      end
+      if case.log then
+        primary.inner.objects[segment], replica.inner.objects[segment].bytes = nil, case.log
+        lost[#lost + 1] = case.log
+        if not case[1] then primary.inner.objects["test.state"].bytes = "{" end
+      end
+      assert(amend.push(run():session(stack({ "a", "b" }), { salvage = true }), document, true))
+      assert_equal_sides()
+      for _, bytes in ipairs(lost) do
+        local found = false
+        for key, object in next, primary.inner.objects do found = found or (key:find("%.damaged%-") and object.bytes == bytes) end
+        assert.is_truthy(found, "lost: " .. bytes)
+      end
+      assert.same({}, cloud.actions(run():plan(stack({ "a", "b" }))))
+    end
+  end)
+
+  it("never has a serial below its history, wherever it is cut off while it is made equal", function()
+    patience = 0.02
+    local function later() -- what could not be given back has ended
+      primary.inner.time = (primary.inner.time or core.now()) + 1000
+      replica.inner.time = primary.inner.time
+    end
+    for at = 1, 12 do
+      primary, replica, world = place("here"), place("there"), cloud.world()
+      apply({ "a" })
+      local missed = false -- by the replica: the last snapshot alone
+      function replica.before(call, key)
+        if call == "put" and key == "test.state" and not missed then missed, replica.mode = true, "refuses" end
+      end
+      function primary.before(call, key)
+        if call == "put" and key:find("%.history/") and missed then replica.mode = "up" end
+      end
+      apply({ "a", "b" })
+      replica.before, primary.before, primary.mode = nil, nil, "refuses"
+      die({ "a", "b" }) -- with the replica alone: that one leads now
+      primary.mode = "up"
+      later()
+      assert.is_true(snapshot_of(replica).serial < snapshot_of(primary).serial)
+      local calls, began = 0, false
+      function primary.before(call, key)
+        began = began or call == "put" and key == "test.state"
+        calls = calls + (began and 1 or 0)
+        if calls == at then primary.mode = "refuses" end
+      end
+      apply({ "a", "b", "c" })
+      primary.before, primary.mode = nil, "up"
+      later()
+      assert(run():plan(stack({ "a", "b", "c" })))
+      apply({ "a", "b", "c", "d" })
+      assert_equal_sides()
+    end
+  end)
+
+  it("loses no history that one side alone has, wherever the run is cut off that makes them equal", function()
+    patience = 0.02
+    for at = 1, 20 do
+      primary, replica, world = place("here"), place("there"), cloud.world()
+      apply({ "a" })
+      primary.mode = "refuses"
+      apply({ "a", "b" })
+      apply({ "a", "b", "c" })
+      primary.mode = "up"
+      local kept, calls = replica.inner:list("test.state.history/"), 0
+      primary.inner.time, replica.inner.time = core.now() + 1000, core.now() + 1000
+      function primary.before(call)
+        if call == "put" or call == "delete" then calls = calls + 1 end
+        if calls == at then error("the machine stops") end
+      end
+      pcall(function() run():apply(stack({ "a", "b", "c", "d" })) end)
+      primary.before = nil
+      primary.inner.time, replica.inner.time = core.now() + 5000, core.now() + 5000
+      apply({ "a", "b", "c", "d" })
+      assert_equal_sides()
+      for _, key in ipairs(kept) do assert.is_truthy(primary.inner.objects[key], key) end
+    end
+  end)
+
+  it("goes on with one side when the other goes out while a run looks again in turn", function()
+    apply({ "a" })
+    world.cloud.objects["net-1"].outputs.cidr = "10.77"
+    local opened, waited = run():session(stack({ "a" })), false
+    function primary.before(call, key)
+      if waited or call ~= "put" or key ~= "test.state.lock" then return end
+      waited = true
+      local mine = world.backend
+      apply({ "a", "b" }) -- by whoever is before it in line
+      world.backend = mine
+      world.cloud.objects["net-1"].outputs.cidr = "10.78"
+      local looks = 0
+      function replica.before(what, which)
+        if what == "get" and which == "test.state" then looks = looks + 1 end
+        if looks == 2 then replica.mode = "refuses" end
+      end
+    end
+    assert(opened:refresh())
+    assert.same({}, primary.inner:list("test.state.unsaved"))
+    primary.before, replica.before, replica.mode = nil, nil, "up"
+    apply({ "a", "b", "c" })
+    assert_equal_sides()
+  end)
+
   it("comes back from the history when both sides are damaged", function()
     apply({ "a" })
     apply({ "a", "b" })
@@ -650,7 +776,7 @@ describe("a state with a replica", function()
     for key, object in next, replica.inner.objects do
       if key:find("^test%.state%.damaged%-") and object.bytes == "{" then kept = kept + 1 end
     end
-    assert.equal(1, kept)
+    assert.equal(2, kept) -- each side's own
   end)
 
   it("is not given up while it answers, however slowly", function()

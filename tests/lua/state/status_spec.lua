@@ -179,6 +179,19 @@ describe("the status of a state", function()
     assert.equal("read", status.advice(seen))
   end)
 
+  it("names a lock that is damaged before one whose holder is gone", function()
+    local mirror, one, other = require "scw.state.mirror", memory.new(), memory.new()
+    one.time, other.time = 1000000, 1000000
+    acquire(one, { elapsed = function() return 0 end })
+    one.time, other.time = 1000100, 1000100
+    other.objects["shop.state.lock"] = { bytes = "junk", etag = "e" }
+    for _, sides in ipairs({ { one, other }, { other, one } }) do
+      local both = mirror.new({ primary = sides[1], replica = sides[2], patience = 1, on_message = function() end })
+      local seen = assert(status.read({ backend = both, name = NAME, host = { name = "box" }, load = function() return nil end }))
+      assert.same({ "damaged", "repair" }, { seen.lock, status.advice(seen) })
+    end
+  end)
+
   it("names a lock that is damaged", function()
     local backend = memory.new()
     backend.objects["shop.state.lock"] = { bytes = json.encode({ id = 7 }), etag = "e" }
