@@ -96,13 +96,15 @@ local function without(self, one, views, failures, view_of)
     return nil, err
   end
   err.details[#err.details + 1] = "readable: " .. described(view)
-  if self.keep == other.role or self.salvage then
+  if err.damaged and self.keep == other.role or self.salvage then
     local lagging
     lagging, err = past_damage(view_of(one))
     return lagging and view, lagging or err
   end
-  err.hint = ("if that one is right, let it count: `%s state resolve --keep %s STACK`; what is damaged stays beside the state")
-    :format(core.program, other.role)
+  if err.damaged then
+    err.hint = ("if that one is right, let it count: `%s state resolve --keep %s STACK`; what is damaged stays beside the state")
+      :format(core.program, other.role)
+  end
   return nil, err
 end
 

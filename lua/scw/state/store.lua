@@ -67,8 +67,15 @@ function store.new(facts)
   }, metatable)
 end
 
-local function damaged(message, hint)
+local function refused(message, hint)
   return errors.new({ code = "INFRA_011", kind = "invalid", message = message, hint = hint })
+end
+
+--- Nobody can read it, whatever program or key they have.
+local function damaged(message)
+  local err = refused(message, RESTORE)
+  err.damaged = true
+  return err
 end
 
 --- Says which object it is that cannot be used.
@@ -76,7 +83,7 @@ end
 local function about(self, key, err)
   err.details = err.details or {}
   table.insert(err.details, "object: " .. self.backend:describe(key))
-  if err.kind == "invalid" then err.hint = err.hint or RESTORE end
+  if err.kind == "invalid" and not err.hint then err.hint, err.damaged = RESTORE, true end
   return nil, err
 end
 
@@ -102,13 +109,13 @@ local function replay(self, document, numbers)
   local wanted, last = {}, document.folded
   for _, number in ipairs(numbers) do
     if number > document.folded then
-      if number ~= last + 1 then return nil, damaged(("log segment %d of the state is missing"):format(last + 1), RESTORE) end
+      if number ~= last + 1 then return nil, damaged(("log segment %d of the state is missing"):format(last + 1)) end
       wanted[#wanted + 1], last = number, number
     end
   end
   local all, failure = parallel.map(wanted, READERS, function(number) return read_segment(self, number, document.lineage) end)
   if not all then
-    if failure.kind == "not_found" then return "again", damaged("a log segment of the state is missing", RESTORE) end
+    if failure.kind == "not_found" then return "again", damaged("a log segment of the state is missing") end
     return nil, errors.wrap(failure, "cannot read the state")
   end
   self.ignored = {}
@@ -132,7 +139,7 @@ end
 ---@param self scw.state.Store
 local function check_lineage(self, document)
   if not self.lineage or document.lineage == self.lineage then return true end
-  return nil, damaged(("%s is of another lineage than before: somebody exchanged it while this run went on"):format(
+  return nil, refused(("%s is of another lineage than before: somebody exchanged it while this run went on"):format(
     self.backend:describe(self.name)), "find out who, and whether it was meant (`state push --force` or a new state); then start again")
 end
 
@@ -152,14 +159,14 @@ local function unread(self, failure) return errors.wrap(failure, "cannot read th
 ---@param self scw.state.Store
 local function put_back(self, document, latest)
   return damaged(("%s is an earlier one, which was put back: it has serial %d, and its history goes to %d"):format(
-    self.backend:describe(self.name), document.serial, latest), RESTORE)
+    self.backend:describe(self.name), document.serial, latest))
 end
 
 --- A state does not go away while somebody works with it.
 ---@param self scw.state.Store
 local function check_presence(self)
   if not self.lineage then return self.document end
-  return nil, damaged(("%s was there, and is gone"):format(self.backend:describe(self.name)),
+  return nil, refused(("%s was there, and is gone"):format(self.backend:describe(self.name)),
     "find out who removed it; nothing was changed. If that was meant, start again")
 end
 
@@ -171,7 +178,7 @@ local function read_once(self)
   if not bytes then
     if etag.kind ~= "not_found" then return nil, unread(self, etag) end
     local left = #around.numbers > 0 and "log" or around.latest > 0 and "history"
-    if left then return nil, damaged(("%s is missing, but its %s is there"):format(self.backend:describe(self.name), left), RESTORE) end
+    if left then return nil, damaged(("%s is missing, but its %s is there"):format(self.backend:describe(self.name), left)) end
     self.document, self.fresh, self.etag, self.last = model.new(self.stack, self.environment), true, nil, 0
     return true
   end

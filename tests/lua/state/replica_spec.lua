@@ -638,6 +638,18 @@ describe("a state with a replica", function()
     end
   end)
 
+  it("gives no side up that a newer program wrote", function()
+    apply({ "a" })
+    local newer = snapshot_of(primary)
+    newer.version = 99
+    primary.inner.objects["test.state"].bytes = assert(json.encode(newer))
+    local record, err = amend.resolve(run():session(stack({ "a" }), { keep = "replica" }))
+    assert.is_nil(record)
+    assert.matches("the state has format 99", err.message)
+    assert.equal("a newer version of the program wrote it: use that one", err.hint)
+    assert.equal(99, snapshot_of(primary).version)
+  end)
+
   it("keeps what either side held when both are damaged and another state takes their place", function()
     for _, case in ipairs({
       { "{p", "{r" }, { false, "{r" }, { "{p", false }, { "{p", "{r", log = "{l" }, { log = "{l" },
