@@ -1,7 +1,9 @@
 --- What an earlier deployment left and the state does not know any more although it exists: forgotten by hand, or not in a document that
 --- was pushed. Going back takes it back, as it was recorded, instead of making a second one.
 local adopt = require "scw.engine.adopt"
+local deferred = require "scw.schema.deferred"
 local errors = require "scw.errors"
+local json = require "scw.json"
 local model = require "scw.state.model"
 local refresh = require "scw.engine.refresh"
 local selection = require "scw.engine.selection"
@@ -34,11 +36,29 @@ function forgotten.records(past, now, leave)
   return found
 end
 
---- What still had to be deleted then was forgotten with it: it may be somebody's by now.
-local function without_predecessors(record)
-  local copy = {}
+--- A value whose secrets may be others by now.
+local function unsure(value)
+  if type(value) ~= "table" then return value end
+  if deferred.fingerprint(value) then return deferred.unsure() end
+  local copy = json.like(value)
+  for key, part in next, value do copy[key] = unsure(part) end
+  return copy
+end
+
+--- A record of then as far as it still holds. What nobody can see may have changed since, unless it cannot change. What had to be deleted
+--- then was forgotten with it, and may be somebody's by now.
+local function as_known(type, record)
+  local copy, inputs = {}, {}
   for name, value in next, record do copy[name] = value end
-  copy.deposed = nil
+  for name, value in next, record.inputs do
+    local field = type.fields[name]
+    if not field or field.replace or field.local_only then
+      inputs[name] = value
+    elseif field.wire.read ~= false or field.secret then
+      inputs[name] = unsure(value)
+    end
+  end
+  copy.inputs, copy.deposed = inputs, nil
   return copy
 end
 
@@ -60,7 +80,7 @@ function forgotten.find(facts, records)
         hint = ("use credentials that may read it, or go back without it: --leave %s"):format(record.address),
       })
     end
-    if found and not found.gone then entries[#entries + 1] = { op = "set", record = without_predecessors(record) } end
+    if found and not found.gone then entries[#entries + 1] = { op = "set", record = as_known(facts.catalogue.get(record.type), record) } end
   end
   return entries
 end

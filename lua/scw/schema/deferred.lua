@@ -53,6 +53,10 @@ deferred.UNSURE = "?"
 ---@return table
 function deferred.kept(fingerprint) return { ["$secret"] = fingerprint or deferred.UNSURE, ["$kept"] = true } end
 
+--- A secret of which nobody knows what it is.
+---@return table
+function deferred.unsure() return { ["$secret"] = deferred.UNSURE } end
+
 ---@param value any
 ---@return boolean
 function deferred.is_kept(value) return type(value) == "table" and rawget(value, "$kept") == true end

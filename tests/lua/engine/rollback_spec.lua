@@ -292,10 +292,24 @@ describe("rollback", function()
     assert.equal("the state had forgotten it, and it still exists", plan.entries["disk.data"].step.reason)
     assert.equal(objects, world.cloud:size())
     assert.equal(record.id, world:state().resources["disk.data"].id)
-    assert_back(world, old)
+    assert.same({ "update server.web" }, cloud.actions(world:plan(old))) -- nobody can tell whether its password is what it was
     assert(amend.remove(world:session(stack {}), "disk.data"))
     world.cloud.objects[record.id] = nil
     assert.matches("it held data that does not come back", (refused(world, {}, ids[1])))
+  end)
+
+  it("does not take a secret for what it was then, of what it takes back", function()
+    local _, one = deploy { password = outside("one") }
+    deploy { password = outside("two"), image = "web:2" }
+    assert(amend.remove(world:session(stack {}), "server.web"))
+    local _, plan = world:rollback({}, ids[1])
+    assert.equal("server.web: password stays as it is: the secret it was is not known any more", warned(plan))
+    assert.equal("two", server(world).fields.password)
+    assert.equal("web:1 10.1", server(world).fields.image)
+    assert.same({ "update server.web" }, cloud.actions(world:plan(one)))
+    assert.equal("", cloud.failures(world:apply(one)))
+    assert.equal("one", server(world).fields.password)
+    assert_back(world, one)
   end)
 
   it("takes nothing back that still had to be deleted then: it may be somebody's by now", function()
