@@ -9,6 +9,10 @@ function text.at(source) return "at " .. source end
 ---@return string
 function text.warning(message) return "warning: " .. message end
 
+local function segments(count) return count == 1 and "1 segment" or ("%d segments"):format(count) end
+
+local NAMED = 5 -- addresses of a list
+
 local function resources(count) return count == 1 and "1 resource" or ("%d resources"):format(count) end
 
 text.plan = {
@@ -265,6 +269,20 @@ text.state = {
     return ("The %s is behind: the next apply makes them equal."):format(relation == "ahead" and "replica" or "primary")
   end,
   resolved = function(side, serial) return ("The %s counts: both are serial %d now."):format(side, serial) end,
+  dropped = function(addresses)
+    local more = #addresses - NAMED
+    return ("Not in it, and managed by nothing from now on: %s%s."):format(table.concat(addresses, ", ", 1, math.min(#addresses, NAMED)),
+      more > 0 and (" and %d more"):format(more) or "")
+  end,
+  kept_beside = function(place) return ("The present state, with what a run wrote that did not end, is kept at %s."):format(place) end,
+  caught_up = function(count)
+    return ("The log went on from it: %s of a run that did not end %s in the state now."):format(
+      segments(count), count == 1 and "is" or "are")
+  end,
+  not_caught_up = function(count)
+    return ("%s of the log could not be taken over, and %s kept with what was damaged: what a run did that did not end may be unknown to "
+      .. "the state."):format(segments(count), count == 1 and "is" or "are")
+  end,
   pushed = function(serial, count) return ("The state is now serial %d with %s."):format(serial, resources(count)) end,
   moved = function(from, to) return ("%s is %s now."):format(from, to) end,
   move_undeclared = function(address) return ("the stack does not declare %s: the next apply would delete it"):format(address) end,

@@ -1,13 +1,19 @@
 --- Changes to what is recorded, by hand: another address for a record, a record forgotten, a whole document put in place. Nothing at the
 --- service changes. Each is a deployment of its own, so that the history can show and undo it.
+local beside = require "scw.state.beside"
 local core = require "core"
 local errors = require "scw.errors"
 local model = require "scw.state.model"
 local origin = require "scw.dsl.origin"
 local recorded = require "scw.engine.recorded"
+local segments = require "scw.state.segments"
 local suggest = require "scw.suggest"
+local text = require "scw.text"
+local trail = require "scw.state.trail"
 
 local amend = {}
+
+local words = text.state
 
 local function invalid(message, hint, facts)
   local all = { code = "INFRA_001", kind = "invalid", message = message, hint = hint }
@@ -183,8 +189,8 @@ local function check_records(session, pushed, force)
   return invalid(message, "put it right, then push it", { address = err.address })
 end
 
---- May a document take the place of the present one? `serial` is that of the state as it was found: whoever takes a lock over raises it.
-local function check_push(session, present, serial, pushed, force)
+--- May a document take the place of the present one, as it was found?
+local function check_push(session, present, pushed, force)
   if pushed.stack ~= session.stack.name then
     return invalid(("this is a state of the stack '%s', not of '%s'"):format(pushed.stack, session.stack.name),
       "push it with the stack that it belongs to")
@@ -195,13 +201,49 @@ local function check_push(session, present, serial, pushed, force)
     return invalid("this state was not made from the present one: its lineage is another",
       hint, { details = { "lineage here: " .. present.lineage, "lineage given: " .. pushed.lineage } })
   end
-  if pushed.serial < serial then
-    return invalid(("this state is older than the present one: serial %d, not %d"):format(pushed.serial, serial), hint)
+  if pushed.serial < present.serial then
+    return invalid(("this state is older than the present one: serial %d, not %d"):format(pushed.serial, present.serial), hint)
   end
+  local relation = trail.compare(present, pushed)
+  if relation == "same" or relation == "behind" then return true end
+  return invalid("the present state went on from this one: what a run wrote that did not end is not in it",
+    ("pull it again (`%s state pull --out FILE STACK`) and put that right; --force drops what was written since"):format(core.program))
+end
+
+--- What of the present state is not in the one that takes its place.
+---@return string[] addresses
+local function dropped(present, pushed)
+  local list = {}
+  for _, records in ipairs({ present.resources, present.intents }) do
+    for address in next, records do
+      if not pushed.resources[address] and not pushed.intents[address] then list[#list + 1] = address end
+    end
+  end
+  table.sort(list)
+  return list
+end
+
+--- Nothing is dropped in silence: says what, and keeps what no deployment left, which the history does not have.
+---@return boolean|nil, scw.Error|nil
+local function account_for(session, store, pushed)
+  if store.unreadable then
+    local taken, left = segments.catch_up(store, pushed)
+    if not taken then return nil, errors.wrap(left, "cannot read the log of the state") end
+    if taken > 0 then session.on_message(words.caught_up(taken)) end
+    if left > 0 then session.on_message(words.not_caught_up(left)) end
+    return true
+  end
+  local addresses = dropped(store.document, pushed)
+  if #addresses > 0 then session.on_message(words.dropped(addresses)) end
+  if store.segments == 0 then return true end
+  local key, failure = beside.keep(store, store.document, { store.backend })
+  if not key then return nil, errors.wrap(failure, "cannot keep the present state") end
+  session.on_message(words.kept_beside(store.backend:describe(key)))
   return true
 end
 
---- Puts a document in the place of the present one.
+--- Puts a document in the place of the present one. Of one that cannot be read, what its log says is taken over, as far as it goes on from
+--- that document.
 ---@param session scw.Session
 ---@param pushed scw.state.Document
 ---@param force? boolean also an older one, or one of another lineage
@@ -212,10 +254,11 @@ function amend.push(session, pushed, force)
   if not ok then return nil, err end
   present, err = session:state()
   if not present then return nil, err end
-  ok, err = check_push(session, present, present.serial, pushed, force)
+  ok, err = check_push(session, present, pushed, force)
   if not ok then return nil, err end
-  return session:rewrite(function(begun)
-    ok, err = check_push(session, begun.store.document, begun.record.previous, pushed, force)
+  return session:rewrite(function(begun, found)
+    ok, err = check_push(session, found, pushed, force)
+    if ok then ok, err = account_for(session, begun.store, pushed) end
     if not ok then return nil, err end
     return begun:replace(pushed, { result = "done", counts = { resources = #model.sorted(pushed) } })
   end)

@@ -165,17 +165,17 @@ end
 ---@param self scw.Session
 ---@param current scw.state.Store
 ---@param held scw.state.Lock
----@param previous integer serial of the state that was found
+---@param found scw.state.Document
 ---@return scw.Deployment
-local function begin_deployment(self, current, held, previous)
+local function begin_deployment(self, current, held, found)
   return deployment.begin({
-    store = current, holder = held.facts, previous = previous, path = self.stack.path,
+    store = current, holder = held.facts, previous = found.serial, path = self.stack.path,
     kept = self.stack.state.history, on_message = self.on_message, back_to = self.back and self.back.record,
   })
 end
 
-local function carry_out(self, made, current, held, previous)
-  local begun = begin_deployment(self, current, held, previous)
+local function carry_out(self, made, current, held, found)
+  local begun = begin_deployment(self, current, held, found)
   for _, entry in ipairs(made.adoption) do current:write(entry) end
   local run = {
     store = current, crud = self.crud, client = self.client, catalogue = self.catalogue, plan = made, entries = made.entries,
@@ -309,14 +309,14 @@ end
 
 --- Changes what is recorded, not what is there: waits for its turn, then calls `fn` with a deployment that has begun. The state is then as
 --- those left it who were before.
----@param fn fun(begun: scw.Deployment): any, scw.Error|nil ends the deployment, or refuses before anything was written
+---@param fn fun(begun: scw.Deployment, found: scw.state.Document): any, scw.Error|nil ends the deployment, or refuses before it writes
 ---@param position? string the state has to stand there still
 ---@return any, scw.Error|nil what `fn` answers
 function methods:rewrite(fn, position)
   local taken <close>, err = take_turn(self, self.options.lock_wait)
   if not taken then return nil, err end
-  return taken:write(position or taken.position, self.store, function(current, ...)
-    local result, failure = fn(begin_deployment(self, current, ...))
+  return taken:write(position or taken.position, self.store, function(current, held, found)
+    local result, failure = fn(begin_deployment(self, current, held, found), found)
     self.store = current
     return result, failure
   end)

@@ -17,7 +17,7 @@ local ATTEMPTS = 5
 ---@field store scw.state.Store the state as it was when the turn began
 ---@field position string of that state
 ---@field before string where it stood before a former holder was fenced off; nothing else changed
----@field found integer serial of the state before that; 0: there was none
+---@field found scw.state.Document the state before that; serial 0: there was none
 local methods = {}
 local metatable = { __index = methods, __close = function(self) self:close() end }
 
@@ -70,6 +70,13 @@ local function preserve_history(self, kept)
   end
 end
 
+--- The document with the serial, the trail and the fence that it had: those of the store's own go on.
+local function as_found(document)
+  local copy = {}
+  for name, value in next, document do copy[name] = value end
+  return copy
+end
+
 --- Looks at the state. A former holder is fenced off at once: what it has under way may land until then, which takes another look.
 ---@param self scw.Turn
 ---@param facts scw.TurnFacts
@@ -80,7 +87,7 @@ local function look(self, facts)
     preserve_history(self, facts.state and facts.state.history)
     ok, err = self.store:load()
     if not ok then return nil, err end
-    self.before, self.found = self.store:position(), self.store.fresh and 0 or self.store.document.serial
+    self.before, self.found = self.store:position(), as_found(self.store.document)
     ok, err = replica.equalise(self.store, self.held)
     if not ok then return nil, err end
     if not self.held.takeover or self.store.fresh then break end
@@ -149,7 +156,7 @@ function methods:stands_at(position) return position == self.position or positio
 --- Calls `fn` with the store, its log open, and the lock; when the state is still as it was when `position` was taken.
 ---@param position string
 ---@param former scw.state.Store the look at the state that led to this
----@param fn fun(store: scw.state.Store, held: scw.state.Lock, found: integer): any, scw.Error|nil
+---@param fn fun(store: scw.state.Store, held: scw.state.Lock, found: scw.state.Document): any, scw.Error|nil
 ---@return any, scw.Error|nil what `fn` answers
 function methods:write(position, former, fn)
   if not self:stands_at(position) then return nil, turn.stale(self.store) end

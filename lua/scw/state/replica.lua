@@ -88,7 +88,13 @@ local function without(self, one, views, failures, view_of)
   local other = mirror:other(one)
   local view, besides = views[other], failures[other]
   err.details[#err.details + 1] = ("this is the %s of the state"):format(one.role)
-  if err.kind ~= "invalid" or other.out then return nil, err end
+  if err.kind ~= "invalid" then return nil, err end
+  if other.out then
+    err.sides = { [one.role] = "damaged" }
+    err.hint = ("wait until the %s answers: then `%s state resolve --keep %s STACK` may let that one count"):format(
+      other.role, core.program, other.role)
+    return nil, err
+  end
   err.sides = { [one.role] = "damaged", [other.role] = view and "readable" or besides and besides.kind == "invalid" and "damaged" or nil }
   if besides then err.details[#err.details + 1] = "the other side cannot be read either: " .. besides.message end
   if not view or view.fresh then

@@ -3,13 +3,13 @@
 --- Reading takes no lock. Every write is conditional: the first snapshot and each segment must not exist yet, a later snapshot must
 --- replace the one that was read.
 local beside = require "scw.state.beside"
-local core = require "core"
+local damage = require "scw.state.damage"
 local errors = require "scw.errors"
-local form = require "scw.state.form"
 local history = require "scw.state.history"
 local log = require "scw.state.log"
 local model = require "scw.state.model"
 local parallel = require "scw.parallel"
+local segments = require "scw.state.segments"
 local trail = require "scw.state.trail"
 
 local store = {}
@@ -18,9 +18,6 @@ local READERS = 16
 local READ_ATTEMPTS = 5
 local FOLD_BYTES = 8 * 1024 * 1024
 
---- What to do about a state that cannot be read.
-local RESTORE = ("bring back what a deployment left: `PROGRAM state history STACK`, `PROGRAM state pull --at ID --out FILE STACK`, "
-  .. "`PROGRAM state push --force STACK FILE`; or a backup"):gsub("PROGRAM", core.program)
 --- The lineage of a state that nobody can read.
 local UNREADABLE = "unreadable"
 
@@ -67,79 +64,11 @@ function store.new(facts)
   }, metatable)
 end
 
-local function refused(message, hint)
-  return errors.new({ code = "INFRA_011", kind = "invalid", message = message, hint = hint })
-end
-
---- Nobody can read it, whatever program or key they have.
-local function damaged(message)
-  local err = refused(message, RESTORE)
-  err.damaged = true
-  return err
-end
-
---- Says which object it is that cannot be used.
----@param self scw.state.Store
-local function about(self, key, err)
-  err.details = err.details or {}
-  table.insert(err.details, "object: " .. self.backend:describe(key))
-  if err.kind == "invalid" and not err.hint then err.hint, err.damaged = RESTORE, true end
-  return nil, err
-end
-
----@param self scw.state.Store
-local function read_segment(self, number, lineage)
-  local bytes, failure = self.backend:get(log.key(self.name, number))
-  if not bytes then return nil, failure end
-  local segment, err = self.codec:decode(bytes, { kind = "segment", number = number, lineage = lineage })
-  local wrong = segment and form.segment(segment)
-  if wrong then
-    err = damaged(("log segment %d of the state is damaged: it has no valid '%s'"):format(number, wrong))
-  elseif segment and (segment.lineage ~= lineage or segment.number ~= number) then
-    err = damaged(("log segment %d belongs to another state"):format(number))
-  end
-  if err then return about(self, log.key(self.name, number), err) end
-  return segment
-end
-
---- Segments after the snapshot, in order. Answers "again" when a fold removed one under our eyes. What somebody wrote who had
---- lost the lock to a later holder does not count.
----@param self scw.state.Store
-local function replay(self, document, numbers)
-  local wanted, last = {}, document.folded
-  for _, number in ipairs(numbers) do
-    if number > document.folded then
-      if number ~= last + 1 then return nil, damaged(("log segment %d of the state is missing"):format(last + 1)) end
-      wanted[#wanted + 1], last = number, number
-    end
-  end
-  local all, failure = parallel.map(wanted, READERS, function(number) return read_segment(self, number, document.lineage) end)
-  if not all then
-    if failure.kind == "not_found" then return "again", damaged("a log segment of the state is missing") end
-    return nil, errors.wrap(failure, "cannot read the state")
-  end
-  self.ignored = {}
-  for index, segment in ipairs(all) do
-    local fence = segment.fence or 0
-    if fence < document.fence then
-      self.ignored[#self.ignored + 1] = wanted[index]
-    else
-      document.fence = fence
-      document.trail = trail.extend(document.trail, segment.writer or trail.NOBODY, segment.number)
-      for _, entry in ipairs(segment.entries) do
-        local ok, err = model.apply(document, entry)
-        if not ok then return about(self, log.key(self.name, wanted[index]), err) end
-      end
-    end
-  end
-  return last
-end
-
 --- Is it the state that this run knows already?
 ---@param self scw.state.Store
 local function check_lineage(self, document)
   if not self.lineage or document.lineage == self.lineage then return true end
-  return nil, refused(("%s is of another lineage than before: somebody exchanged it while this run went on"):format(
+  return nil, damage.refused(("%s is of another lineage than before: somebody exchanged it while this run went on"):format(
     self.backend:describe(self.name)), "find out who, and whether it was meant (`state push --force` or a new state); then start again")
 end
 
@@ -158,7 +87,7 @@ local function unread(self, failure) return errors.wrap(failure, "cannot read th
 --- Nothing that this program writes makes a state older than its history: somebody exchanged it.
 ---@param self scw.state.Store
 local function put_back(self, document, latest)
-  return damaged(("%s is an earlier one, which was put back: it has serial %d, and its history goes to %d"):format(
+  return damage.found(("%s is an earlier one, which was put back: it has serial %d, and its history goes to %d"):format(
     self.backend:describe(self.name), document.serial, latest))
 end
 
@@ -166,7 +95,7 @@ end
 ---@param self scw.state.Store
 local function check_presence(self)
   if not self.lineage then return self.document end
-  return nil, refused(("%s was there, and is gone"):format(self.backend:describe(self.name)),
+  return nil, damage.refused(("%s was there, and is gone"):format(self.backend:describe(self.name)),
     "find out who removed it; nothing was changed. If that was meant, start again")
 end
 
@@ -178,14 +107,14 @@ local function read_once(self)
   if not bytes then
     if etag.kind ~= "not_found" then return nil, unread(self, etag) end
     local left = #around.numbers > 0 and "log" or around.latest > 0 and "history"
-    if left then return nil, damaged(("%s is missing, but its %s is there"):format(self.backend:describe(self.name), left)) end
+    if left then return nil, damage.found(("%s is missing, but its %s is there"):format(self.backend:describe(self.name), left)) end
     self.document, self.fresh, self.etag, self.last = model.new(self.stack, self.environment), true, nil, 0
     return true
   end
   local packed, err, opened = self.codec:decode(bytes, { kind = "snapshot" })
   local document
   if packed then document, err = model.unpack(packed) end
-  if not document then return about(self, self.name, err) end
+  if not document then return damage.about(self, self.name, err) end
   if document.stack ~= self.stack then
     return nil, errors.new({
       code = "INFRA_011", kind = "invalid", message = ("%s is the state of the stack '%s', not of '%s'"):format(
@@ -199,7 +128,7 @@ local function read_once(self)
   if document.serial < around.latest then return nil, put_back(self, document, around.latest) end
   local left_by = model.left_by(document) -- before the log goes on from there
   local last
-  last, err = replay(self, document, around.numbers)
+  last, err = segments.replay(self, document, around.numbers)
   if not last or last == "again" then return last, err end
   self.document, self.fresh, self.etag, self.last, self.snapshot_bytes = document, false, etag, last, #bytes
   self.lineage, self.opened = document.lineage, opened

@@ -374,6 +374,76 @@ describe("pushing a state", function()
     assert.same({}, cloud.actions(empty:plan(stack())))
   end)
 
+  --- A run that dies after it made something.
+  local function die(world)
+    local opened = world:session(stack())
+    assert(opened:state())
+    local ok, err = pcall(function()
+      return opened:rewrite(function(begun)
+        local record = copy(begun.store.document).resources["server.other"]
+        record.address, record.id = "server.made", "server-77"
+        for _, entry in ipairs({ { op = "intent", record = record }, { op = "created", address = "server.made", id = "server-77" } }) do
+          assert(begun.store:commit(begun.store:write(entry)))
+        end
+        error("died")
+      end)
+    end)
+    assert(not ok and tostring(err):find("died", 1, true), tostring(err))
+    local lock = json.decode(world.backend.objects["test.state.lock"].bytes)
+    lock.abandoned = true
+    world.backend:put("test.state.lock", assert(json.encode(lock)))
+  end
+
+  it("drops nothing in silence that a run wrote which died", function()
+    local world = applied()
+    local before = copy(world:state())
+    die(world)
+    local record, err = amend.push(world:session(stack()), copy(before))
+    assert.is_nil(record)
+    assert.equal("the present state went on from this one: what a run wrote that did not end is not in it", err.message)
+    assert.match("state pull %-%-out FILE STACK", err.hint)
+    assert.is_truthy(world:state().resources["server.made"])
+    local said = {}
+    local opened = world:session(stack())
+    function opened.on_message(line) said[#said + 1] = line end
+    assert(amend.push(opened, copy(before), true))
+    assert.equal("Not in it, and managed by nothing from now on: server.made.", said[1])
+    local kept = world.backend:list("test.state.unsaved-")
+    assert.equal(1, #kept)
+    assert.equal("server-77", json.decode(world.backend.objects[kept[1]].bytes).resources["server.made"].id)
+    world = applied()
+    die(world)
+    local after_it = copy(world:state()) -- pulled then, it has all of that
+    assert(amend.push(world:session(stack()), after_it))
+    assert.is_truthy(world:state().resources["server.made"])
+  end)
+
+  it("takes what a run wrote that died into what takes the place of a damaged state, as far as that goes", function()
+    for _, case in ipairs({
+      { damage = "test.state", "server-77" }, { damage = "test.state.log/0000000003", nil, true }, { damage = 1, nil, true },
+    }) do
+      local world = applied()
+      local earlier = past.document(world:session(stack()), records(world)[1].id)
+      if case.damage == 1 then assert(amend.move(world:session(stack()), "app/server.web", "server.front")) end
+      local latest = case.damage == 1 and earlier or past.document(world:session(stack()), records(world)[1].id)
+      die(world)
+      local damaged = case.damage == 1 and "test.state" or case.damage
+      if not world.backend.objects[damaged] then damaged = world.backend:list("test.state.log/")[2] end
+      world.backend:put(damaged, "garbage")
+      local said = {}
+      local opened = world:session(stack(), { salvage = true })
+      function opened.on_message(line) said[#said + 1] = line end
+      assert(amend.push(opened, copy(latest), true))
+      local document = world:state()
+      assert.equal(case[1], document.resources["server.made"] and document.resources["server.made"].id)
+      if case.damage == "test.state.log/0000000003" then assert.equal("server-77", document.intents["server.made"].id) end
+      local words = table.concat(said, "\n")
+      assert.equal(case[2] or false, words:find("could not be taken over", 1, true) ~= nil, words)
+      assert.equal(case.damage ~= 1, words:find("The log went on from it", 1, true) ~= nil, words)
+      assert.is_true(#world.backend:list("test.state.damaged-") > 0)
+    end
+  end)
+
   it("refuses records that do not fit their types, always, and types that nobody knows, unless forced", function()
     local world = applied()
     local document = copy(world:state())

@@ -638,6 +638,20 @@ describe("a state with a replica", function()
     end
   end)
 
+  it("says to wait for the side that is out when the other one is damaged", function()
+    apply({ "a" })
+    primary.inner.objects["test.state"].bytes = "{"
+    replica.mode = "refuses"
+    for _, options in ipairs({ {}, { salvage = true }, { keep = "replica" } }) do
+      local document, err = run():session(stack({ "a" }), options):state()
+      assert.is_nil(document)
+      assert.matches("^wait until the replica answers: then `%S+ state resolve %-%-keep replica STACK` may let that one count$", err.hint)
+    end
+    local sides = {}
+    for index, side in ipairs(assert(run():session(stack({ "a" })):status()).sides) do sides[index] = side.state end
+    assert.same({ "damaged", "out" }, sides)
+  end)
+
   it("gives no side up that a newer program wrote", function()
     apply({ "a" })
     local newer = snapshot_of(primary)
