@@ -1,11 +1,13 @@
 #include "store.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -21,6 +23,7 @@ struct store_query {
 
 struct store {
   sqlite3 *database;
+  int guard;                         /* locked as long as the store is open; -1: in memory */
   struct store_query *cache[CACHED]; /* not in use, most recent first */
   int cached;
 };
@@ -71,25 +74,32 @@ static bool lock(struct store *store, const char *path, struct error *err) {
   return true;
 }
 
-/* SQLite would create it readable for others. */
-static bool create_private(const char *path, struct error *err) {
+/* SQLite would create it readable for others; and of two that open it at once it refuses both, so that the
+ * file itself is locked first. To close this descriptor before SQLite closes its own would give up SQLite's
+ * lock. */
+static bool guard(struct store *store, const char *path, struct error *err) {
   if (strcmp(path, ":memory:") == 0) return true;
-  int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, S_IRUSR | S_IWUSR);
-  if (fd < 0) {
+  store->guard = open(path, O_RDWR | O_CREAT | O_CLOEXEC, S_IRUSR | S_IWUSR);
+  if (store->guard < 0) {
     error_set(err, ERROR_IO, "cannot open %s", path);
     return false;
   }
-  close(fd);
-  return true;
+  if (flock(store->guard, LOCK_EX | LOCK_NB) == 0) return true;
+  if (errno == EWOULDBLOCK)
+    error_set(err, ERROR_LOCKED, "%s is in use by another process", path);
+  else
+    error_set(err, ERROR_IO, "cannot lock %s: %s", path, strerror(errno));
+  return false;
 }
 
 struct store *store_open(const char *path, struct error *err) {
-  if (!create_private(path, err)) return NULL;
   struct store *store = calloc(1, sizeof *store);
   if (!store) {
     error_set(err, ERROR_MEMORY, "out of memory");
     return NULL;
   }
+  store->guard = -1;
+  if (!guard(store, path, err)) goto fail;
   int status = sqlite3_open_v2(path, &store->database,
                                SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
   if (status != SQLITE_OK) {
@@ -114,6 +124,7 @@ void store_close(struct store *store) {
   if (!store) return;
   for (int i = 0; i < store->cached; i++) query_free(store->cache[i]);
   sqlite3_close(store->database);
+  if (store->guard >= 0) close(store->guard);
   free(store);
 }
 

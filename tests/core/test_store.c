@@ -103,6 +103,41 @@ static void belongs_to_one_process(const char *path) {
   store_close(store);
 }
 
+/* Of several that open it at the same moment one gets it: they begin when the pipe is closed, and hold it
+ * until all have tried. */
+static void is_refused_to_all_but_one(const char *path, unsigned apart_us) {
+  enum { PROCESSES = 2 };
+  int begin[2], tried[2];
+  assert(pipe(begin) == 0 && pipe(tried) == 0);
+  pid_t children[PROCESSES];
+  for (int i = 0; i < PROCESSES; i++) {
+    children[i] = fork();
+    assert(children[i] >= 0);
+    if (children[i] != 0) continue;
+    char nothing;
+    close(begin[1]);
+    if (read(begin[0], &nothing, 1) != 0) _exit(2);
+    struct error err = {0};
+    if (i > 0) usleep(apart_us);
+    struct store *store = store_open(path, &err);
+    close(tried[1]);
+    if (read(tried[0], &nothing, 1) != 0) _exit(2);
+    _exit(store ? 0 : err.kind == ERROR_LOCKED ? 1 : 2);
+  }
+  close(begin[0]);
+  close(tried[0]);
+  close(tried[1]);
+  close(begin[1]);
+  int opened = 0, refused = 0;
+  for (int i = 0; i < PROCESSES; i++) {
+    int status = 0;
+    assert(waitpid(children[i], &status, 0) == children[i] && WIFEXITED(status));
+    opened += WEXITSTATUS(status) == 0;
+    refused += WEXITSTATUS(status) == 1;
+  }
+  assert(opened == 1 && refused == PROCESSES - 1);
+}
+
 static void refuses_what_is_no_database(const char *path) {
   struct error err = {0};
   FILE *file = fopen(path, "w");
@@ -128,6 +163,7 @@ int main(void) {
   assert(fd >= 0);
   close(fd);
   belongs_to_one_process(path);
+  for (unsigned apart = 0; apart < 600; apart += 10) is_refused_to_all_but_one(path, apart);
   refuses_what_is_no_database(path);
   unlink(path);
   return 0;
