@@ -196,6 +196,7 @@ text.history = {
   columns = { "DEPLOYMENT", "STARTED", "RESULT", "CHANGES", "COMMIT", "WHO", "COMMAND" },
   empty = "Nothing was deployed yet, or the stack keeps no history.",
   unreadable = "unreadable",
+  partly = function(planned, done) return ("%s (%d done)"):format(planned, done) end,
   same = function(from, to) return ("No difference between %s and %s."):format(from, to) end,
   between = function(from, to, parts) return ("From %s to %s: %s."):format(from, to, parts) end,
 }
@@ -239,6 +240,10 @@ text.status = {
     sides = function()
       return "One side does not answer. A deployment goes on with the other one; the next that reaches both makes them equal."
     end,
+    wait_here = function(pid)
+      return ("Wait until it ends; a deployment joins the queue by itself (--lock-wait). It runs on this machine: kill %d ends it."):format(
+        pid)
+    end,
     wait = function(program, id)
       if not id then return "Wait: others are next. A deployment joins the queue by itself (--lock-wait)." end
       return ("Wait until it ends; a deployment joins the queue by itself (--lock-wait). "
@@ -247,12 +252,12 @@ text.status = {
     take_over = function() return "Run your command: the next deployment takes over at once, and goes on where that one stopped." end,
     begin = "Nothing was deployed yet: apply makes it.",
     apply = function() return "Apply: it does what is missing, or goes on where the last deployment stopped." end,
-    repair = function(_, _, place)
+    repair = function(place)
       return ("Make sure that nobody deploys, then remove %s; the state itself is untouched."):format(place)
     end,
     key = "Give the key that it was sealed with, in SCWLUA_STATE_KEY_FILE or SCWLUA_STATE_PASSPHRASE, or as the stack names it.",
     first = function(hint) return "Before the first apply: " .. hint end,
-    read = function(_, _, _, hint) return hint and "To read it: " .. hint or "It has to be restored before anybody can deploy." end,
+    read = function(_, _, hint) return hint and "To read it: " .. hint or "It has to be restored before anybody can deploy." end,
   },
 }
 

@@ -166,6 +166,15 @@ describe("sealed states", function()
     end
   end)
 
+  it("with --emulator are opened by the emulator's own key when the environment names another one later", function()
+    assert(core.file_write(directory .. "/shop.lua", FILE_STACK:format("shop", "shop.state")))
+    local alone = program.run({ "apply", "--yes", "--emulator", "shop.lua" }, { directory = directory })
+    assert.are.equal(0, alone.status, alone.stderr)
+    local result = run("plan", "--exit-code", "--emulator", "shop.lua")
+    assert.are.equal(0, result.status, result.stdout .. result.stderr)
+    assert.matches("not sealed for the passphrase in SCWLUA_STATE_PASSPHRASE yet", ((result.stdout .. result.stderr):gsub("%s+", " ")))
+  end)
+
   --- What a command says with these keys in its environment, in one line, and how it ended.
   local function with_keys(environment, ...)
     local variables = { HOME = directory }
@@ -220,6 +229,24 @@ describe("sealed states", function()
     said = with_keys({ PASSPHRASE = "another passphrase" }, "state", "rekey", "--old-key-file", "absent.key", "one.lua")
     assert.matches("hint: point to the file that this state was sealed with", said)
     assert.are.equal(0, times(said, "openssl"), said)
+  end)
+
+  it("are checked by doctor with every key that is named, and their lock, too", function()
+    applied("one", "one")
+    assert(core.key_create(directory .. "/true.key"))
+    local both = { PASSPHRASE = "four words of it", KEY_FILE = "true.key" }
+    assert.are.equal(0, select(2, with_keys(both, "state", "rekey", "one.lua")))
+    local said = with_keys(both, "doctor", "one.lua")
+    assert.are.equal(0, times(said, "is not sealed for"), said)
+    assert.matches("ok lock free", said)
+    said = with_keys({ PASSPHRASE = "another passphrase", KEY_FILE = "true.key" }, "doctor", "one.lua")
+    assert.matches("warn keys the state is not sealed for the passphrase in SCWLUA_STATE_PASSPHRASE", said) -- though another one opens it
+    assert(core.file_write(directory .. "/one.state.lock", "junk"))
+    local status
+    said, status = with_keys(both, "doctor", "one.lua")
+    assert.are.equal(1, status)
+    assert.matches("fail lock damaged: .-one%.state%.lock .- remove .-one%.state%.lock; the state itself is untouched", said)
+    assert.are.equal(1, select(2, with_keys(both, "state", "status", "one.lua")))
   end)
 
   it("of two stacks cannot be swapped", function()

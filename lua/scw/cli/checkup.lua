@@ -3,6 +3,7 @@ local command = require "scw.ui.command"
 local core = require "core"
 local dates = require "scw.api.dates"
 local errors = require "scw.errors"
+local status_view = require "scw.ui.status"
 local style = require "scw.ui.style"
 local text = require "scw.text"
 
@@ -148,7 +149,8 @@ end
 --- Whose keys are used; those that a service keeps have to be fit for use, files private, and everyone who is named should have a place
 --- in the state.
 local function check_keys(checks, session)
-  local ring = session:place().codec.key
+  local store = session:place()
+  local ring = store.codec.key
   if not ring then return end
   local used = {}
   for _, member in ipairs(ring.members) do
@@ -169,7 +171,7 @@ local function check_keys(checks, session)
       end
     end
   end
-  for _, name in ipairs(ring:left_out()) do
+  for _, name in ipairs(ring:left_out(ring.slots and (store.backend:get(store.name)))) do
     local rekey = ("`%s state rekey STACK` does it"):format(core.program)
     add(checks, "keys", "warn", ("the state is not sealed for %s yet"):format(name), rekey)
   end
@@ -196,11 +198,13 @@ function checkup.sides(seen, stack)
   return checks
 end
 
---- The checks of the sides, when there are any. Why they cannot be told is what stood in the way of the state, too.
-local function check_sides(checks, session, stack)
-  if not session.backend.sides then return end
+--- The sides, when there are any, and the lock. Why they cannot be told is what stood in the way of the state, too.
+local function check_place(checks, session, stack)
   local seen = session:status()
-  for _, check in ipairs(seen and checkup.sides(seen, stack) or {}) do checks[#checks + 1] = check end
+  if not seen then return end
+  for _, check in ipairs(checkup.sides(seen, stack)) do checks[#checks + 1] = check end
+  local damaged = seen.lock == "damaged"
+  add(checks, "lock", damaged and "fail" or "ok", status_view.lock(seen), damaged and text.status.advice.repair(seen.lock_place) or nil)
 end
 
 local function check_stack(checks, workspace)
@@ -214,7 +218,7 @@ local function check_stack(checks, workspace)
   state, err = session:state()
   if session.store then
     check_keys(checks, session)
-    check_sides(checks, session, workspace.options.stack)
+    check_place(checks, session, workspace.options.stack)
   end
   if not state then return add_error(checks, "state", err) end
   local count = 0

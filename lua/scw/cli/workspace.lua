@@ -93,6 +93,23 @@ local function place_state(self, state)
   if state.key_file then state.key_file = beside(self.options.stack, state.key_file) end
 end
 
+--- A key for the state at the emulator. Where the environment names one, the emulator's own opens what was made without.
+local function add_key(environment)
+  local core = require "core"
+  local path = EMULATOR_DIRECTORY .. "/state.key"
+  local there = core.file_stat(path) ~= nil
+  if environment.SCWLUA_STATE_PASSPHRASE or environment.SCWLUA_STATE_KEY_FILE then
+    environment.SCWLUA_STATE_OLD_KEY_FILE = environment.SCWLUA_STATE_OLD_KEY_FILE or there and path or nil
+    return true
+  end
+  if not there then
+    local ok, failure = core.key_create(path)
+    if not ok then return nil, errors.wrap(failure, "cannot make a key for the state") end
+  end
+  environment.SCWLUA_STATE_KEY_FILE = path
+  return true
+end
+
 --- Starts the emulator under .scwlua/ beside the current directory, with a key for the state there.
 function methods:start_emulator()
   local core = require "core"
@@ -106,15 +123,7 @@ function methods:start_emulator()
   end
   self.emulator = handle
   self.environment = emulated(self.environment, handle)
-  if not self.environment.SCWLUA_STATE_PASSPHRASE and not self.environment.SCWLUA_STATE_KEY_FILE then
-    local path = EMULATOR_DIRECTORY .. "/state.key"
-    if not core.file_stat(path) then
-      ok, failure = core.key_create(path)
-      if not ok then return nil, errors.wrap(failure, "cannot make a key for the state") end
-    end
-    self.environment.SCWLUA_STATE_KEY_FILE = path
-  end
-  return true
+  return add_key(self.environment)
 end
 
 ---@param context scw.Context

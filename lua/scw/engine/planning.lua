@@ -148,7 +148,11 @@ function planning.back(self, to)
   if not wanted then return nil, gaps end
   self.stack, self.set = wanted, nil
   made, err = planning.make(self, { document = now, review = caution.review(gaps), entries = entries })
-  if not made then return nil, errors.wrap(err, "cannot plan") end
+  if not made then
+    local record = self.back.record
+    self.on_message(("Cannot go back to deployment %s of %s:"):format(record.id:sub(1, 8), record.started))
+    return nil, errors.wrap(err, "cannot plan")
+  end
   made.back_to = self.back.record
   return made
 end

@@ -3,6 +3,7 @@
 --- The history comes first and the state last, each object by a conditional write of its own: whoever has the old and the new keys can
 --- read all of it at any moment, and another run finishes what one left.
 local beside = require "scw.state.beside"
+local core = require "core"
 local errors = require "scw.errors"
 local history = require "scw.state.history"
 
@@ -79,7 +80,11 @@ function rekey.run(session)
   local both
   both, err = check_sides(store)
   if not both then return nil, err end
-  return session:rewrite(carry_out)
+  local done
+  done, err = session:rewrite(carry_out)
+  if done or err.kind ~= "cancelled" then return done, err end
+  return refuse("INFRA_005", "interrupted: some of it may be under the new seal already, and some under the old one",
+    ("run `%s state rekey STACK` again, with the same keys"):format(core.program))
 end
 
 return rekey

@@ -243,7 +243,9 @@ end
 ---@param made scw.Plan
 function methods:put_away(made)
   local done, err = put_away(self, made)
-  if done == nil then self.on_message(("what a run left that died is still there: %s"):format(err.message)) end
+  if done == nil then
+    self.on_message(("what a run left that died is still there: %s%s"):format(err.message, err.hint and "; " .. err.hint or ""))
+  end
 end
 
 --- Starts nothing new; calls in flight may end. For the first interrupt.

@@ -132,7 +132,7 @@ end
 local function changed(what, failure)
   return errors.new({
     code = "INFRA_011", kind = "invalid", message = ("cannot open %s: it was changed, or taken from elsewhere"):format(what),
-    details = { failure.message },
+    details = { failure.message, "so it looks, too, when another stack keeps its state at this place" },
   })
 end
 
@@ -226,12 +226,15 @@ local function is_left_out(self, member)
   return self.slots ~= nil and not member.former and (member.holder or member.kind) ~= nil and not has_slot(member, self.slots)
 end
 
---- Who is named and at hand, but has no place in the state that was opened.
+--- Who is named and at hand, but has no place in the state that was opened. Two keys of the same kind are told apart by trying them only,
+--- which takes a while for a passphrase.
+---@param envelope? string the state, to try them on
 ---@return string[] names
-function methods:left_out()
+function methods:left_out(envelope)
   local names = {}
   for _, member in ipairs(self.members) do
-    if not member.missing and is_left_out(self, member) then names[#names + 1] = member.name end
+    local stranger = envelope and member.key and not member.former and not member.key:find(envelope)
+    if not member.missing and (stranger or is_left_out(self, member)) then names[#names + 1] = member.name end
   end
   return names
 end

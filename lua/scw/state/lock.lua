@@ -253,6 +253,7 @@ local function conflict(backend, name, facts, position, waited)
     details[#details + 1] = ("lease: ends in %s unless it is renewed"):format(claim.span(facts.expires - backend:now()))
     if_dead = "if it died, the next run takes over when its lease has ended; when that is too late and its death certain, " .. unlock
   end
+  if held and witness.is_alive(facts, core.host()) then if_dead = ("or end it: kill %d"):format(facts.pid) end
   details[#details + 1] = "state: " .. backend:describe(name)
   return errors.new({
     code = "INFRA_008", kind = "locked",

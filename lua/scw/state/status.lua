@@ -10,6 +10,7 @@ local status = {}
 ---@class scw.state.Holder: scw.state.LockFacts
 ---@field died boolean its process is known to have died, on this machine
 ---@field expired boolean its lease ended
+---@field alive boolean its process is known to live, on this machine
 
 ---@alias scw.state.SideState "leads"|"equal"|"behind"|"out"|"diverged"|"damaged"|"readable"
 
@@ -51,6 +52,7 @@ local function read_lock(backend, facts)
   local seen = { lock = not found and err and "damaged" or "free", place = backend:describe(lock.key(facts.name)), now = backend:now() }
   if found and found.state == "held" then
     found.died, found.expired = has_died(found, facts.host), claim.expired(backend, found)
+    found.alive = witness.is_alive(found, facts.host)
     seen.lock, seen.holder = "held", found
   end
   return seen

@@ -250,7 +250,8 @@ local function write_snapshot(self, document, known)
       return nil, conflict(self, "the state was changed by somebody else while this run went on", saved)
     end
     err = errors.wrap(failure, "cannot save the state at " .. self.backend:describe(self.name))
-    if saved then err.hint = ("what this run did is saved at %s"):format(saved) end
+    if saved then err.hint = ("when that is mended, run the same command again: it finds what this run did, which is saved at %s as well")
+      :format(saved) end
     return nil, err
   end
   self.etag, self.fresh, self.snapshot_bytes, self.lineage, self.doubtful = etag, false, #bytes, document.lineage, false

@@ -17,12 +17,18 @@ function history_view.changed(record)
     local count = (record.planned or {})[action]
     if count then parts[#parts + 1] = style.actions[action].symbol .. count end
   end
-  if record.planned then return #parts > 0 and table.concat(parts, " ") or "-" end
+  if record.planned then
+    local planned, done = #parts > 0 and table.concat(parts, " ") or "-", (record.counts or {}).done
+    return record.result ~= "done" and done and text.history.partly(planned, done) or planned
+  end
   local names = {}
   for name in pairs(record.counts or {}) do names[#names + 1] = name end
   table.sort(names)
-  for i, name in ipairs(names) do parts[i] = ("%d %s"):format(record.counts[name], name) end
-  return table.concat(parts, ", ")
+  for i, name in ipairs(names) do
+    local count = record.counts[name]
+    parts[i] = ("%d %s"):format(count, count == 1 and name:gsub("s$", "") or name)
+  end
+  return #parts > 0 and table.concat(parts, ", ") or "-"
 end
 
 --- What was called, what it went back to, and the CI run.

@@ -69,10 +69,16 @@ local function add_document(rows, seen)
   if last then rows[#rows + 1] = { "last", describe_last(last, seen.now) } end
 end
 
+--- Who has the lock, in words.
+---@param seen scw.state.Status
+---@return string
+function status_view.lock(seen)
+  if seen.lock == "damaged" then return words.damaged(seen.lock_place) end
+  return seen.holder and describe_holder(seen) or words.free
+end
+
 local function add_lock(rows, seen)
-  local lock = words.free
-  if seen.lock == "damaged" then lock = words.damaged(seen.lock_place) elseif seen.holder then lock = describe_holder(seen) end
-  rows[#rows + 1] = { "lock", lock }
+  rows[#rows + 1] = { "lock", status_view.lock(seen) }
   for index, waiting in ipairs(seen.waiting) do
     rows[#rows + 1] = { index == 1 and "queue" or "", words.place(index, claim.describe(waiting, seen.now)) }
   end
@@ -85,7 +91,9 @@ local function advice(seen)
     return seen.sealed and words.advice.key or words.advice.first(problem.hint or problem.message)
   end
   if what == "apply" and not seen.exists and not seen.problem then return words.advice.begin end
-  return words.advice[what](core.program, seen.holder and seen.holder.id, seen.lock_place, problem and problem.hint)
+  if what == "repair" then return words.advice.repair(seen.lock_place) end
+  if what == "wait" and seen.holder and seen.holder.alive then return words.advice.wait_here(seen.holder.pid) end
+  return words.advice[what](core.program, seen.holder and seen.holder.id, problem and problem.hint)
 end
 
 ---@param seen scw.state.Status

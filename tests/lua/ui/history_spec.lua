@@ -16,16 +16,18 @@ end
 describe("the history as people read it", function()
   it("is one line a deployment", function()
     assert.are.same({
-      "DEPLOYMENT  STARTED               RESULT  CHANGES  COMMIT     WHO       COMMAND",
-      "3f2a9c1d    2026-01-02T03:04:05Z  done    +3 ~1    0123abcd+  ann@desk  scwlua apply (https://ci/1)",
-      "3f2a9c1d    2026-01-02T03:04:05Z  failed  -        0123abcd   ann@desk  scwlua apply",
+      "DEPLOYMENT  STARTED               RESULT  CHANGES         COMMIT     WHO       COMMAND",
+      "3f2a9c1d    2026-01-02T03:04:05Z  done    +3 ~1           0123abcd+  ann@desk  scwlua apply (https://ci/1)",
+      "3f2a9c1d    2026-01-02T03:04:05Z  failed  +3 ~1 (1 done)  0123abcd   ann@desk  scwlua apply",
     }, history_view.lines({
       record({ commit = "0123abcdef", dirty = true, run = "https://ci/1" }),
-      record({ commit = "0123abcdef", result = "failed", planned = {} }),
+      record({ commit = "0123abcdef", result = "failed", counts = { done = 1, failed = 1, skipped = 2 } }),
     }, plain))
     local made = record({ command = "scwlua refresh", counts = { changed = 2 } })
     made.planned = nil
     assert.matches("done    2 changed  %-       ann@desk  scwlua refresh$", history_view.lines({ made }, plain)[2])
+    made.counts = { resources = 1 }
+    assert.matches("done    1 resource  %-", history_view.lines({ made }, plain)[2])
   end)
 
   it("says what a rollback went back to", function()

@@ -58,7 +58,7 @@ local function status(context, session)
   else
     console:print(view.lines(seen, session.stack, console.style))
   end
-  return require("scw.state.status").is_damaged(seen) and 1 or 0
+  return (seen.lock == "damaged" or require("scw.state.status").is_damaged(seen)) and 1 or 0
 end
 
 local function history(context, session)
@@ -164,7 +164,7 @@ end
 ---@return scw.state.Document|nil, scw.Error|nil
 local function read_document(path)
   local bytes, failure = core.file_read(path)
-  if not bytes then return nil, errors.wrap(failure, "cannot read " .. path) end
+  if not bytes then return nil, errors.new({ code = "INFRA_001", kind = failure.kind, message = failure.message }) end
   local packed
   packed, failure = require("scw.json").decode(bytes)
   if type(packed) ~= "table" then
@@ -276,7 +276,7 @@ return {
       name = "state status",
       summary = "Show how the state is doing: who holds it and for how long, who waits, what was interrupted, what to do.",
       description = "Takes no lock, writes nothing, and shows what can be seen without the key when there is none. Ends with 1 when the "
-        .. "state is damaged, or its two sides do not agree.",
+        .. "state or its lock is damaged, or its two sides do not agree.",
       arguments = { options.stack_argument },
       options = options.stack,
       examples = { { "scwlua state status stacks/staging.lua", "is somebody deploying, and since when?" } },
