@@ -202,9 +202,9 @@ text.history = {
 }
 
 text.status = {
-  sealed = function(place, sealed, missing)
-    if sealed == nil then return place .. (missing and ", missing" or ", nothing there yet") end
-    return place .. (sealed and ", sealed" or ", not sealed")
+  sealed = function(place, recipients, exists, missing)
+    if not exists then return place .. (missing and ", missing" or ", nothing there yet") end
+    return place .. (recipients and ", sealed for " .. table.concat(recipients, ", ") or ", not sealed")
   end,
   side = function(side)
     local how = { leads = "counts", equal = "the same", behind = "behind: the next apply makes it equal", out = "does not answer",

@@ -79,11 +79,24 @@ local function unreadable(what, failure)
   return errors.new({ code = "INFRA_011", kind = "invalid", message = ("cannot open %s: %s"):format(what, failure.message) })
 end
 
+local function described(slots)
+  local recipients = {}
+  for _, slot in ipairs(slots) do add(recipients, slot.kind == "held" and key_manager.describe(slot.ticket) or WORDS[slot.kind]) end
+  return recipients
+end
+
+--- For whom an envelope is sealed, as far as it says; nil when it is none.
+---@param envelope string
+---@return string[]|nil recipients for people
+function keyring.recipients_of(envelope)
+  local facts = core.seal_look(envelope)
+  return facts and described(facts.slots)
+end
+
 --- Nobody here is a recipient: for whom it is sealed, who tried, and what to do.
 local function refusal(self, what, slots, problems)
-  local recipients, tried, advice = {}, {}, { self.hidden and self.hidden.hint }
+  local recipients, tried, advice = described(slots), {}, { self.hidden and self.hidden.hint }
   for _, slot in ipairs(slots) do
-    add(recipients, slot.kind == "held" and key_manager.describe(slot.ticket) or WORDS[slot.kind])
     if slot.kind ~= "held" then add(advice, ADVICE[slot.kind]) end
   end
   for _, member in ipairs(self.members) do

@@ -1,5 +1,6 @@
 --- How a state is doing: what it holds, who has it, who waits, what to do. Takes no lock and writes nothing.
 local claim = require "scw.state.claim"
+local keyring = require "scw.state.keyring"
 local lock = require "scw.state.lock"
 local log = require "scw.state.log"
 local queue = require "scw.state.queue"
@@ -19,6 +20,7 @@ local status = {}
 ---@field now number seconds since 1970 by the clock of the service that keeps the state
 ---@field exists boolean there is a snapshot
 ---@field sealed? boolean nil: there is none
+---@field recipients? string[] for whom it is sealed, in words
 ---@field segments integer of the log that are not in the snapshot, as far as that can be told
 ---@field lock "free"|"held"|"damaged"
 ---@field lock_place string
@@ -98,7 +100,8 @@ local function look_at(facts, result)
   local bytes, failure = facts.backend:get(facts.name)
   if not bytes and failure.kind ~= "not_found" then return nil, failure end
   result.exists = bytes ~= nil
-  if bytes then result.sealed = bytes:sub(1, 1) ~= "{" end
+  if bytes then result.recipients = keyring.recipients_of(bytes) end
+  if bytes then result.sealed = result.recipients ~= nil end
   local numbers
   numbers, failure = log.numbers(facts.backend, facts.name)
   if not numbers then return nil, failure end

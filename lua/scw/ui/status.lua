@@ -101,7 +101,7 @@ end
 ---@param look scw.Style
 ---@return string[]
 function status_view.lines(seen, stack, look)
-  local rows = { { "state", words.sealed(seen.place, seen.sealed, status.is_damaged(seen)) } }
+  local rows = { { "state", words.sealed(seen.place, seen.recipients, seen.exists, status.is_damaged(seen)) } }
   for index, side in ipairs(seen.sides or {}) do rows[#rows + 1] = { index == 1 and "sides" or "", words.side(side) } end
   add_document(rows, seen)
   add_lock(rows, seen)
@@ -138,6 +138,7 @@ function status_view.public(seen, stack, given)
   for index, one in ipairs(seen.waiting) do waiting[index] = public_claim(one, seen.now) end
   local result = {
     stack = stack.name, environment = stack.environment, place = seen.place, exists = seen.exists, sealed = seen.sealed,
+    recipients = seen.recipients and core.array(seen.recipients),
     segments = seen.segments, lock = lock, waiting = core.array(waiting), advice = status.advice(seen),
   }
   if seen.sides then result.sides = core.array(seen.sides) end

@@ -25,7 +25,8 @@ end
 ---@param ... string what is not known
 local function seen(facts, ...)
   local made = {
-    place = "s3://b/k", lock_place = "s3://b/k.lock", now = NOW, exists = true, sealed = true, segments = 0, lock = "free", waiting = {},
+    place = "s3://b/k", lock_place = "s3://b/k.lock", now = NOW, exists = true, sealed = true, recipients = { "a key file" },
+    segments = 0, lock = "free", waiting = {},
     document = document(),
   }
   for name, value in pairs(facts or {}) do made[name] = value end
@@ -47,7 +48,7 @@ describe("the status of a state as people read it", function()
   it("is short when all is well", function()
     assert.are.same({
       "shop (staging)",
-      "  state      s3://b/k, sealed",
+      "  state      s3://b/k, sealed for a key file",
       "  serial     7 of lineage l",
       "  resources  1",
       "  last       done: ann@desk, 2026-01-02T03:04:05Z, 4 minutes ago, `scwlua apply` (+1)",
