@@ -155,12 +155,12 @@ local function open(saved, session)
     if err.kind == "denied" then err.hint = ("%s; or %s"):format(err.hint, text.saved_plan.again) end
     return nil, err
   end
+  if type(content.program) == "string" and content.program ~= core.version then
+    return unusable(saved.path, ("was made by version %s; this is %s"):format(content.program, core.version), text.saved_plan.same_program)
+  end
   local wrong = form.plan(content)
   if wrong then return unusable(saved.path, ("is no valid plan ('%s')"):format(wrong)) end
   if content.header ~= assert(json.encode(saved.header)) then return unusable(saved.path, "was changed: it is for another stack") end
-  if content.program ~= core.version then
-    return unusable(saved.path, ("was made by version %s; this is %s"):format(content.program, core.version), text.saved_plan.same_program)
-  end
   return content
 end
 

@@ -98,8 +98,9 @@ local function add_key(environment)
   local core = require "core"
   local path = EMULATOR_DIRECTORY .. "/state.key"
   local there = core.file_stat(path) ~= nil
-  if environment.SCWLUA_STATE_PASSPHRASE or environment.SCWLUA_STATE_KEY_FILE then
-    environment.SCWLUA_STATE_OLD_KEY_FILE = environment.SCWLUA_STATE_OLD_KEY_FILE or there and path or nil
+  local function is_given(name) return (environment["SCWLUA_STATE_" .. name] or "") ~= "" end
+  if is_given("PASSPHRASE") or is_given("KEY_FILE") then
+    if there and not is_given("OLD_KEY_FILE") then environment.SCWLUA_STATE_OLD_KEY_FILE = path end
     return true
   end
   if not there then

@@ -210,36 +210,57 @@ local function check_push(session, present, pushed, force)
     ("pull it again (`%s state pull --out FILE STACK`) and put that right; --force drops what was written since"):format(core.program))
 end
 
+--- Calls `act` with everything that a document knows to exist, or to come.
+local function each_known(document, act)
+  for _, records in ipairs({ document.resources, document.intents }) do
+    for address, record in next, records do
+      act(record, address)
+      for _, former in ipairs(record.deposed or {}) do act(former, address .. " (old)") end
+    end
+  end
+end
+
 --- What of the present state is not in the one that takes its place.
 ---@return string[] addresses
 local function dropped(present, pushed)
-  local list = {}
-  for _, records in ipairs({ present.resources, present.intents }) do
-    for address in next, records do
-      if not pushed.resources[address] and not pushed.intents[address] then list[#list + 1] = address end
-    end
-  end
+  local known, list = {}, {}
+  each_known(pushed, function(record, address) known[record.type .. "\0" .. (record.id or address)] = true end)
+  each_known(present, function(record, address)
+    if not known[record.type .. "\0" .. (record.id or address)] then list[#list + 1] = address end
+  end)
   table.sort(list)
   return list
 end
 
---- Nothing is dropped in silence: says what, and keeps what no deployment left, which the history does not have.
+--- Keeps the present state, unless the history has it.
 ---@return boolean|nil, scw.Error|nil
-local function account_for(session, store, pushed)
-  if store.unreadable then
-    local taken, left = segments.catch_up(store, pushed)
-    if not taken then return nil, errors.wrap(left, "cannot read the log of the state") end
-    if taken > 0 then session.on_message(words.caught_up(taken)) end
-    if left > 0 then session.on_message(words.not_caught_up(left)) end
-    return true
-  end
-  local addresses = dropped(store.document, pushed)
-  if #addresses > 0 then session.on_message(words.dropped(addresses)) end
-  if store.segments == 0 then return true end
+local function keep_present(session, store, found)
+  local in_history = store.segments == 0 and session.stack.state.history ~= 0 and model.left_by(found) ~= nil
+  if in_history or found.serial == 0 then return true end
   local key, failure = beside.keep(store, store.document, { store.backend })
-  if not key then return nil, errors.wrap(failure, "cannot keep the present state") end
+  if not key then
+    local err = errors.wrap(failure, "cannot keep the present state")
+    err.hint = err.hint or "nothing was replaced; pull again when that is mended: the serial may be a higher one"
+    return nil, err
+  end
   session.on_message(words.kept_beside(store.backend:describe(key)))
   return true
+end
+
+--- Nothing is dropped in silence: says what is not in a document that takes the place of the present one; takes in what a log says that
+--- nobody else would read any more.
+---@return boolean|nil, scw.Error|nil
+local function account_for(session, store, found, pushed, force)
+  if not store.unreadable then
+    local addresses = dropped(store.document, pushed)
+    if #addresses > 0 then session.on_message(words.dropped(addresses)) end
+    return keep_present(session, store, found)
+  end
+  local taken, left = segments.catch_up(store, pushed)
+  if not taken then return nil, left end
+  if taken > 0 then session.on_message(words.caught_up(taken)) end
+  if left > 0 then session.on_message(words.not_caught_up(left)) end
+  return check_records(session, pushed, force)
 end
 
 --- Puts a document in the place of the present one. Of one that cannot be read, what its log says is taken over, as far as it goes on from
@@ -258,7 +279,7 @@ function amend.push(session, pushed, force)
   if not ok then return nil, err end
   return session:rewrite(function(begun, found)
     ok, err = check_push(session, found, pushed, force)
-    if ok then ok, err = account_for(session, begun.store, pushed) end
+    if ok then ok, err = account_for(session, begun.store, found, pushed, force) end
     if not ok then return nil, err end
     return begun:replace(pushed, { result = "done", counts = { resources = #model.sorted(pushed) } })
   end)

@@ -241,6 +241,16 @@ local function keys_of(one, prefix)
   return keys
 end
 
+local function copy_missing(from, to, keys, present)
+  for key in next, keys do
+    if not present[key] then
+      local ok, failure = copy(from, to, key, { if_none_match = true })
+      if not ok then return nil, failure end
+    end
+  end
+  return true
+end
+
 --- The same history on both: each gets what it lacks. Nothing is removed here: what is too old goes at the end of a deployment.
 local function share_history(self, one, other)
   local prefix = self.name .. ".history/"
@@ -249,15 +259,10 @@ local function share_history(self, one, other)
   local there
   there, failure = keys_of(other, prefix)
   if not there then return nil, failure end
-  for _, way in ipairs({ { one, other, here, there }, { other, one, there, here } }) do
-    local from, to, keys, present = table.unpack(way)
-    for key in next, keys do
-      local ok
-      if not present[key] then ok, failure = copy(from, to, key, { if_none_match = true }) end
-      if not present[key] and not ok then return nil, failure end
-    end
-  end
-  return true
+  local ok
+  ok, failure = copy_missing(one, other, here, there)
+  if not ok then return nil, failure end
+  return copy_missing(other, one, there, here)
 end
 
 local function make_equal(self, from, to)
@@ -277,7 +282,7 @@ end
 local function complete_history(self, from, to)
   if self.fresh or to.out or to.behind then return true end
   local ok, failure = share_history(self, from, to)
-  if ok or to.out then return true end
+  if ok or to.out or from.out then return true end
   return nil, errors.wrap(failure, ("cannot make the history of the %s equal to that of the %s"):format(to.role, from.role))
 end
 

@@ -2,6 +2,7 @@
 local damage = require "scw.state.damage"
 local errors = require "scw.errors"
 local form = require "scw.state.form"
+local json = require "scw.json"
 local log = require "scw.state.log"
 local model = require "scw.state.model"
 local parallel = require "scw.parallel"
@@ -66,23 +67,49 @@ function segments.replay(store, document, numbers)
   return last
 end
 
---- Takes into a document what the log says after it: for one that takes the place of a snapshot that cannot be read.
+--- What entries change in a document: they put others in the place of records, and change none.
+local CHANGING = { "resources", "intents", "outputs", "deployments", "trail", "fence" }
+
+local function copies(document)
+  local kept = {}
+  for _, name in ipairs(CHANGING) do
+    local value = document[name]
+    kept[name] = type(value) == "table" and json.like(value) or value
+    for key, part in next, type(value) == "table" and value or {} do kept[name][key] = part end
+  end
+  return kept
+end
+
+--- Takes the next segment into a document, or leaves that as it is.
+---@return "taken"|"unfit"|nil, table|nil failure
+local function take_next(store, document, number)
+  local segment, failure = read(store, number, document.lineage)
+  if not segment then
+    local unfit = failure.kind == "invalid" or failure.kind == "not_found"
+    return unfit and "unfit" or nil, failure
+  end
+  local before = copies(document)
+  if take_in(store, document, segment, number) then return "taken" end
+  for name, value in next, before do document[name] = value end
+  return "unfit"
+end
+
+--- Takes into a document what the log says after it: for one that takes the place of a snapshot that cannot be read. What was pulled while
+--- the log was there has it already; its trail says up to where.
 ---@param store scw.state.Store
 ---@param document scw.state.Document
 ---@return integer|nil taken segments that went on from it
----@return integer|table|nil left segments that did not, or cannot be read; or the failure
+---@return integer|scw.Error|nil left segments that did not, or cannot be read; or why that is not known
 function segments.catch_up(store, document)
   local numbers, failure = log.numbers(store.backend, store.name)
-  if not numbers then return nil, failure end
-  local taken, left = 0, 0
+  if not numbers then return nil, errors.wrap(failure, "cannot list the log of the state") end
+  local last = document.trail[#document.trail]
+  local known, taken, left = math.max(document.folded, last and last.number or 0), 0, 0
   for _, number in ipairs(numbers) do
-    local follows = left == 0 and number == document.folded + taken + 1
-    local segment = follows and read(store, number, document.lineage)
-    if segment and take_in(store, document, segment, number) then
-      taken = taken + 1
-    elseif number > document.folded then
-      left = left + 1
-    end
+    local outcome = "unfit"
+    if left == 0 and number == known + taken + 1 then outcome, failure = take_next(store, document, number) end
+    if not outcome then return nil, errors.wrap(failure, "cannot read the log of the state") end
+    if outcome == "taken" then taken = taken + 1 elseif number > known then left = left + 1 end
   end
   return taken, left
 end

@@ -375,7 +375,8 @@ describe("pushing a state", function()
   end)
 
   --- A run that dies after it made something.
-  local function die(world)
+  ---@param fold? boolean its log had become long
+  local function die(world, fold)
     local opened = world:session(stack())
     assert(opened:state())
     local ok, err = pcall(function()
@@ -385,6 +386,7 @@ describe("pushing a state", function()
         for _, entry in ipairs({ { op = "intent", record = record }, { op = "created", address = "server.made", id = "server-77" } }) do
           assert(begun.store:commit(begun.store:write(entry)))
         end
+        if fold then assert(begun.store:fold()) end
         error("died")
       end)
     end)
@@ -416,6 +418,42 @@ describe("pushing a state", function()
     local after_it = copy(world:state()) -- pulled then, it has all of that
     assert(amend.push(world:session(stack()), after_it))
     assert.is_truthy(world:state().resources["server.made"])
+  end)
+
+  it("takes nothing in twice: what was pulled while the log was there has it", function()
+    local world = applied()
+    die(world)
+    local backup = copy(world:state())
+    world.backend:put("test.state", "garbage")
+    assert(amend.push(world:session(stack(), { salvage = true }), backup, true))
+    local record = world:state().resources["server.made"]
+    assert.same({ "server-77", nil }, { record.id, record.deposed })
+  end)
+
+  it("keeps what it replaces where the history does not have it", function()
+    local world = applied()
+    local before = copy(world:state())
+    die(world, true) -- after a checkpoint: nothing is left of its log
+    assert.same({}, world.backend:list("test.state.log/"))
+    assert(amend.push(world:session(stack()), copy(before), true))
+    local kept = world.backend:list("test.state.unsaved-")
+    assert.equal("server-77", json.decode(world.backend.objects[kept[1]].bytes).resources["server.made"].id)
+    local function quiet()
+      local made = stack()
+      made.state.history = 0
+      return made
+    end
+    world = cloud.world()
+    world:apply(quiet())
+    before = copy(world:state())
+    world:apply(quiet(), { replace = { "server.other" } })
+    local id, said = world:state().resources["server.other"].id, {}
+    local opened = world:session(quiet())
+    function opened.on_message(line) said[#said + 1] = line end
+    assert(amend.push(opened, copy(before), true))
+    assert.equal("Not in it, and managed by nothing from now on: server.other.", said[1]) -- that has another id there
+    kept = world.backend:list("test.state.unsaved-")
+    assert.equal(id, json.decode(world.backend.objects[kept[1]].bytes).resources["server.other"].id)
   end)
 
   it("takes what a run wrote that died into what takes the place of a damaged state, as far as that goes", function()

@@ -437,6 +437,25 @@ describe("a state with a replica", function()
     assert_equal_sides()
   end)
 
+  it("goes on when the leader goes out while history is copied from it", function()
+    apply({ "a" })
+    function replica.before(call, key)
+      if call == "put" and key:find("%.history/.*record") then replica.mode = "refuses" end
+    end
+    apply({ "a", "b" })
+    replica.mode, replica.before = "up", nil
+    primary.inner.time, replica.inner.time = core.now() + 1000, core.now() + 1000
+    function primary.before(call, key)
+      if call == "get" and key:find("%.history/.*record") then primary.mode = "refuses" end
+    end
+    apply({ "a", "b", "c" })
+    primary.mode, primary.before = "up", nil
+    primary.inner.time, replica.inner.time = core.now() + 5000, core.now() + 5000
+    apply({ "a", "b", "c", "d" })
+    assert.same(primary.inner:list("test.state.history/"), replica.inner:list("test.state.history/")) -- one record was written on each
+    assert.equal(snapshot_of(primary).serial, snapshot_of(replica).serial)
+  end)
+
   it("sees that a pushed state of another lineage goes on from the one it replaced", function()
     apply({ "a" })
     primary.mode = "refuses"
