@@ -11,8 +11,6 @@ function text.warning(message) return "warning: " .. message end
 
 local function segments(count) return count == 1 and "1 segment" or ("%d segments"):format(count) end
 
-local NAMED = 5 -- addresses of a list
-
 local function resources(count) return count == 1 and "1 resource" or ("%d resources"):format(count) end
 
 text.plan = {
@@ -208,7 +206,8 @@ text.status = {
   end,
   side = function(side)
     local how = { leads = "counts", equal = "the same", behind = "behind: the next apply makes it equal", out = "does not answer",
-      diverged = "has what the other one lacks", damaged = "cannot be used", readable = "can be used" }
+      diverged = "has what the other one lacks", damaged = "cannot be used", readable = "can be used",
+      empty = "holds nothing" }
     return ("%s %s: %s"):format(side.role, side.place, how[side.state])
   end,
   serial = function(serial, lineage) return ("%d of lineage %s"):format(serial, lineage) end,
@@ -275,18 +274,20 @@ text.state = {
   end,
   resolved = function(side, serial) return ("The %s counts: both are serial %d now."):format(side, serial) end,
   dropped = function(addresses)
-    local more = #addresses - NAMED
-    return ("Not in it, and managed by nothing from now on: %s%s."):format(table.concat(addresses, ", ", 1, math.min(#addresses, NAMED)),
-      more > 0 and (" and %d more"):format(more) or "")
+    return ("Not in it, and managed by nothing from now on: %s."):format(table.concat(addresses, ", "))
+  end,
+  lost = function(things)
+    return ("Made by a run that did not end, and unknown to the state: %s. Declare what is missing with `import`."):format(
+      table.concat(things, ", "))
   end,
   kept_beside = function(place) return ("The present state, with what a run wrote that did not end, is kept at %s."):format(place) end,
   caught_up = function(count)
-    return ("The log went on from it: %s of a run that did not end %s in the state now."):format(
+    return ("The log went on: %s of a run that did not end %s in the state now."):format(
       segments(count), count == 1 and "is" or "are")
   end,
   not_caught_up = function(count)
-    return ("%s of the log could not be taken over, and %s kept with what was damaged: what a run did that did not end may be unknown to "
-      .. "the state."):format(segments(count), count == 1 and "is" or "are")
+    return ("%s of the log cannot be read, and %s kept with what was damaged: look at Scaleway for what a run made that did not end, "
+      .. "before the next apply makes it again."):format(segments(count), count == 1 and "is" or "are")
   end,
   pushed = function(serial, count) return ("The state is now serial %d with %s."):format(serial, resources(count)) end,
   moved = function(from, to) return ("%s is %s now."):format(from, to) end,

@@ -369,7 +369,7 @@ function saved_plan.apply(context)
     local words = { next_steps = content.goal == "apply", once = true }
     return deploy.carry_out(context, session, words, function()
       local made, failure = GOALS[content.goal](session, content)
-      if not made then return nil, failure end
+      if not made then return nil, session.set and check_grounds(content, session:basis(core.unhex(content.key))) or failure end
       return check(saved, content, session, made)
     end)
   end)

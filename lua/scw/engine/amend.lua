@@ -3,6 +3,7 @@
 local beside = require "scw.state.beside"
 local core = require "core"
 local errors = require "scw.errors"
+local history = require "scw.state.history"
 local model = require "scw.state.model"
 local origin = require "scw.dsl.origin"
 local recorded = require "scw.engine.recorded"
@@ -233,10 +234,11 @@ local function dropped(present, pushed)
 end
 
 --- Keeps the present state, unless the history has it.
----@return boolean|nil, scw.Error|nil
+---@return string|false|nil place false: it need not be
+---@return scw.Error|nil
 local function keep_present(session, store, found)
   local in_history = store.segments == 0 and session.stack.state.history ~= 0 and model.left_by(found) ~= nil
-  if in_history or found.serial == 0 then return true end
+  if in_history or found.serial == 0 then return false end
   local key, failure = beside.keep(store, store.document, { store.backend })
   if not key then
     local err = errors.wrap(failure, "cannot keep the present state")
@@ -244,24 +246,47 @@ local function keep_present(session, store, found)
     return nil, err
   end
   session.on_message(words.kept_beside(store.backend:describe(key)))
-  return true
+  return store.backend:describe(key)
+end
+
+--- May what cannot be read be another stack's? Something of a history would open that is this one's.
+---@return boolean|nil, scw.Error|nil
+local function check_own(store)
+  local records, err = history.records(store)
+  if not records then return nil, err end
+  for _, record in ipairs(records) do
+    if not record.problem then return true end
+  end
+  if #records == 0 then return true end
+  return invalid(("nothing at %s is of the stack '%s': another one may keep its state there"):format(store.backend:describe(store.name),
+    store.stack), "give this stack a place of its own; if that one is not needed any more, remove its objects first")
 end
 
 --- Nothing is dropped in silence: says what is not in a document that takes the place of the present one; takes in what a log says that
 --- nobody else would read any more.
----@return boolean|nil, scw.Error|nil
+---@return scw.Account|nil, scw.Error|nil
 local function account_for(session, store, found, pushed, force)
   if not store.unreadable then
     local addresses = dropped(store.document, pushed)
     if #addresses > 0 then session.on_message(words.dropped(addresses)) end
-    return keep_present(session, store, found)
+    local kept, failure = keep_present(session, store, found)
+    return kept ~= nil and { dropped = addresses, kept = kept or nil } or nil, failure
   end
-  local taken, left = segments.catch_up(store, pushed)
-  if not taken then return nil, left end
-  if taken > 0 then session.on_message(words.caught_up(taken)) end
-  if left > 0 then session.on_message(words.not_caught_up(left)) end
-  return check_records(session, pushed, force)
+  local own, err = check_own(store)
+  if not own then return nil, err end
+  local found_there
+  found_there, err = segments.catch_up(store, pushed)
+  if not found_there then return nil, err end
+  if found_there.taken > 0 then session.on_message(words.caught_up(found_there.taken)) end
+  if found_there.unread > 0 then session.on_message(words.not_caught_up(found_there.unread)) end
+  if #found_there.lost > 0 then session.on_message(words.lost(found_there.lost)) end
+  own, err = check_records(session, pushed, force)
+  return own and { dropped = found_there.lost }, err
 end
+
+---@class scw.Account
+---@field dropped string[] addresses of what the state does not know any more
+---@field kept? string where the present state was kept
 
 --- Puts a document in the place of the present one. Of one that cannot be read, what its log says is taken over, as far as it goes on from
 --- that document.
@@ -269,20 +294,22 @@ end
 ---@param pushed scw.state.Document
 ---@param force? boolean also an older one, or one of another lineage
 ---@return scw.state.Deployment|nil, scw.Error|nil
+---@return scw.Account|nil account of what was there
 function amend.push(session, pushed, force)
-  local ok, err, present
+  local ok, err, present, account, record
   ok, err = check_records(session, pushed, force)
   if not ok then return nil, err end
   present, err = session:state()
   if not present then return nil, err end
   ok, err = check_push(session, present, pushed, force)
   if not ok then return nil, err end
-  return session:rewrite(function(begun, found)
+  record, err = session:rewrite(function(begun, found)
     ok, err = check_push(session, found, pushed, force)
-    if ok then ok, err = account_for(session, begun.store, found, pushed, force) end
-    if not ok then return nil, err end
+    if ok then account, err = account_for(session, begun.store, found, pushed, force) end
+    if not account then return nil, err end
     return begun:replace(pushed, { result = "done", counts = { resources = #model.sorted(pushed) } })
   end)
+  return record, err, account
 end
 
 --- Is there something to decide between the sides of the state? The session says which one it keeps (`options.keep`).

@@ -118,7 +118,7 @@ function turn.take(facts)
   })
   if not held then return nil, err end
   if held.warning then facts.on_message(held.warning) end
-  if facts.store.fresh and backend.sweep then backend:sweep(name) end
+  if (facts.store.fresh or held.takeover) and backend.sweep then backend:sweep(name) end
   local self = setmetatable({ held = held, on_message = facts.on_message }, metatable)
   local keep = false
   local release <close> = setmetatable({}, { __close = function() -- luacheck: ignore 211

@@ -80,11 +80,16 @@ local function open(self, bytes, identity)
   local plain = bytes:sub(1, 1) == "{"
   if not self.key then
     if plain then return bytes end
-    return unreadable(named(identity) .. " is sealed or damaged, and the stack says that it is not sealed",
+    if not core.seal_look(bytes) then return unreadable(named(identity) .. " is damaged: it is neither sealed nor a document") end
+    return unreadable(named(identity) .. " is sealed, and the stack says that it is not",
       "remove `sealed = false` and give its key")
   end
   if plain then
     if self.unsealed then return bytes end
+    local document = json.decode(bytes)
+    if type(document) ~= "table" or document.kind ~= identity.kind then
+      return unreadable(named(identity) .. " is damaged: it is neither sealed nor a document")
+    end
     local mend = identity.kind == "plan" and "plan again" or ("then `%s state rekey --unsealed STACK` seals it"):format(core.program)
     return unreadable(named(identity) .. " is not sealed, but it has to be",
       "somebody replaced it, or the stack used to say `sealed = false`: " .. mend)

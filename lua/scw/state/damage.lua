@@ -4,9 +4,11 @@ local errors = require "scw.errors"
 
 local damage = {}
 
---- What to do about a state that cannot be read.
 local RESTORE = ("bring back what a deployment left: `PROGRAM state history STACK`, `PROGRAM state pull --at ID --out FILE STACK`, "
   .. "`PROGRAM state push --force STACK FILE`; or a backup"):gsub("PROGRAM", core.program)
+local START_ANEW = "there is no history to bring it back from: put a backup, or an earlier version of the object, in its place; without "
+  .. "one remove it and what lies beside it, and declare what exists with `import`"
+local ELSEWHERE = "if another stack keeps its state at this place, give this one a place of its own; otherwise "
 
 --- Something is not as it has to be, which another program, key or place may be the cure of.
 ---@param message string
@@ -25,6 +27,14 @@ function damage.found(message)
   return err
 end
 
+--- The same, where there is no history.
+---@param err scw.Error
+---@return scw.Error
+function damage.without_history(err)
+  if err.damaged then err.hint = (err.elsewhere and ELSEWHERE or "") .. START_ANEW end
+  return err
+end
+
 --- Says which object it is that cannot be used.
 ---@param store scw.state.Store
 ---@param key string
@@ -33,7 +43,7 @@ end
 function damage.about(store, key, err)
   err.details = err.details or {}
   table.insert(err.details, "object: " .. store.backend:describe(key))
-  if err.kind == "invalid" and not err.hint then err.hint, err.damaged = RESTORE, true end
+  if err.kind == "invalid" and not err.hint then err.hint, err.damaged = (err.elsewhere and ELSEWHERE or "") .. RESTORE, true end
   return nil, err
 end
 

@@ -103,6 +103,16 @@ function history.places(store)
   return kept
 end
 
+--- What the other side of a mirror has of an object that is damaged; nil when that is of no use either.
+local function elsewhere(store, key, known)
+  for _, side in ipairs(store.backend.sides or {}) do
+    local bytes = not side.out and side:get(key)
+    local document = bytes and store.codec:decode(bytes, known)
+    if document then return document end
+  end
+  return nil
+end
+
 ---@param store scw.state.Store
 ---@param key string
 ---@param known scw.state.Identity
@@ -115,6 +125,7 @@ local function read(store, key, known)
     return nil, errors.wrap(failure, "cannot read the history of the state")
   end
   local document, err = store.codec:decode(bytes, known)
+  if not document and err.kind == "invalid" then document = elsewhere(store, key, known) end
   if not document then
     err.details = err.details or {}
     table.insert(err.details, "object: " .. store.backend:describe(key))

@@ -145,7 +145,7 @@ end
 local function changed(what, failure)
   return errors.new({
     code = "INFRA_011", kind = "invalid", message = ("cannot open %s: it was changed, or taken from elsewhere"):format(what),
-    details = { failure.message, "so it looks, too, when another stack keeps its state at this place" },
+    details = { failure.message }, elsewhere = true,
   })
 end
 

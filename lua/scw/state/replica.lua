@@ -95,14 +95,15 @@ local function without(self, one, views, failures, view_of)
       other.role, core.program, other.role)
     return nil, err
   end
-  err.sides = { [one.role] = "damaged", [other.role] = view and "readable" or besides and besides.kind == "invalid" and "damaged" or nil }
+  err.sides = { [one.role] = "damaged", [other.role] = besides and besides.kind == "invalid" and "damaged" or nil }
+  if view then err.sides[other.role] = view.fresh and "empty" or "readable" end
   if besides then err.details[#err.details + 1] = "the other side cannot be read either: " .. besides.message end
   if not view or view.fresh then
-    err.nowhere = not besides or besides.kind == "invalid"
+    err.nowhere = err.damaged and (not besides or besides.damaged)
     return nil, err
   end
   err.details[#err.details + 1] = "readable: " .. described(view)
-  if err.damaged and self.keep == other.role or self.salvage then
+  if err.damaged and (self.keep == other.role or self.salvage) then
     local lagging
     lagging, err = past_damage(view_of(one))
     return lagging and view, lagging or err

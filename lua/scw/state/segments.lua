@@ -2,7 +2,6 @@
 local damage = require "scw.state.damage"
 local errors = require "scw.errors"
 local form = require "scw.state.form"
-local json = require "scw.json"
 local log = require "scw.state.log"
 local model = require "scw.state.model"
 local parallel = require "scw.parallel"
@@ -67,51 +66,45 @@ function segments.replay(store, document, numbers)
   return last
 end
 
---- What entries change in a document: they put others in the place of records, and change none.
-local CHANGING = { "resources", "intents", "outputs", "deployments", "trail", "fence" }
-
-local function copies(document)
-  local kept = {}
-  for _, name in ipairs(CHANGING) do
-    local value = document[name]
-    kept[name] = type(value) == "table" and json.like(value) or value
-    for key, part in next, type(value) == "table" and value or {} do kept[name][key] = part end
-  end
-  return kept
+--- What is made, as an entry tells it: its address and id.
+local function told(entry)
+  if entry.op == "created" then return ("%s (%s)"):format(entry.address, entry.id) end
+  local record = entry.op == "set" and entry.record
+  return record and record.id and ("%s (%s)"):format(record.address, record.id) or nil
 end
 
---- Takes the next segment into a document, or leaves that as it is.
----@return "taken"|"unfit"|nil, table|nil failure
-local function take_next(store, document, number)
-  local segment, failure = read(store, number, document.lineage)
-  if not segment then
-    local unfit = failure.kind == "invalid" or failure.kind == "not_found"
-    return unfit and "unfit" or nil, failure
-  end
-  local before = copies(document)
-  if take_in(store, document, segment, number) then return "taken" end
-  for name, value in next, before do document[name] = value end
-  return "unfit"
-end
+---@class scw.state.CaughtUp
+---@field taken integer segments that went on from the document, or from each other
+---@field unread integer segments that cannot be read
+---@field lost string[] what others tell was made, and does not fit: the segment that began it cannot be read
 
 --- Takes into a document what the log says after it: for one that takes the place of a snapshot that cannot be read. What was pulled while
---- the log was there has it already; its trail says up to where.
+--- the log was there has it already; its trail says up to where. Behind a gap each entry is taken that fits: to know of less would double
+--- what exists.
 ---@param store scw.state.Store
 ---@param document scw.state.Document
----@return integer|nil taken segments that went on from it
----@return integer|scw.Error|nil left segments that did not, or cannot be read; or why that is not known
+---@return scw.state.CaughtUp|nil, scw.Error|nil
 function segments.catch_up(store, document)
   local numbers, failure = log.numbers(store.backend, store.name)
   if not numbers then return nil, errors.wrap(failure, "cannot list the log of the state") end
   local last = document.trail[#document.trail]
-  local known, taken, left = math.max(document.folded, last and last.number or 0), 0, 0
+  local known, result = math.max(document.folded, last and last.number or 0), { taken = 0, unread = 0, lost = {} }
   for _, number in ipairs(numbers) do
-    local outcome = "unfit"
-    if left == 0 and number == known + taken + 1 then outcome, failure = take_next(store, document, number) end
-    if not outcome then return nil, errors.wrap(failure, "cannot read the log of the state") end
-    if outcome == "taken" then taken = taken + 1 elseif number > known then left = left + 1 end
+    local segment
+    if number > known then segment, failure = read(store, number, document.lineage) end
+    if segment and (segment.fence or 0) >= document.fence then
+      result.taken = result.taken + 1
+      document.fence = segment.fence or 0
+      for _, entry in ipairs(segment.entries) do
+        if not model.apply(document, entry) then result.lost[#result.lost + 1] = told(entry) end
+      end
+    elseif number > known and not segment then
+      local lies = failure.kind == "invalid" or failure.kind == "not_found"
+      if not lies then return nil, errors.wrap(failure, "cannot read the log of the state") end
+      result.unread = result.unread + 1
+    end
   end
-  return taken, left
+  return result
 end
 
 return segments

@@ -13,7 +13,7 @@ local status = {}
 ---@field expired boolean its lease ended
 ---@field alive boolean its process is known to live, on this machine
 
----@alias scw.state.SideState "leads"|"equal"|"behind"|"out"|"diverged"|"damaged"|"readable"
+---@alias scw.state.SideState "leads"|"equal"|"behind"|"out"|"diverged"|"damaged"|"readable"|"empty"
 
 ---@class scw.state.Status
 ---@field place string

@@ -99,10 +99,25 @@ local function check_presence(self)
     "find out who removed it; nothing was changed. If that was meant, start again")
 end
 
+--- Is it the state of this stack, in this environment?
 ---@param self scw.state.Store
-local function read_once(self)
-  local around, failure = look_around(self) -- before the snapshot: what is folded meanwhile is in the snapshot then
-  if not around then return nil, unread(self, failure) end
+local function check_owner(self, document)
+  local place = self.backend:describe(self.name)
+  if document.stack ~= self.stack then
+    return nil, damage.refused(("%s is the state of the stack '%s', not of '%s'"):format(place, document.stack, self.stack),
+      "give this stack a state of its own")
+  end
+  if document.environment and self.environment and document.environment ~= self.environment then
+    return nil, damage.refused(("%s is the state of '%s' in %s, not in %s"):format(place, self.stack, document.environment,
+      self.environment), "give this one a state of its own. If the environment was renamed: with the former name pull the state, change "
+        .. "`environment` in it, and push it; then rename")
+  end
+  return true
+end
+
+---@param self scw.state.Store
+---@param around { numbers: integer[], latest: integer }
+local function read_with(self, around)
   local bytes, etag = self.backend:get(self.name)
   if not bytes then
     if etag.kind ~= "not_found" then return nil, unread(self, etag) end
@@ -115,15 +130,9 @@ local function read_once(self)
   local document
   if packed then document, err = model.unpack(packed) end
   if not document then return damage.about(self, self.name, err) end
-  if document.stack ~= self.stack then
-    return nil, errors.new({
-      code = "INFRA_011", kind = "invalid", message = ("%s is the state of the stack '%s', not of '%s'"):format(
-        self.backend:describe(self.name), document.stack, self.stack),
-      hint = "give this stack a state of its own",
-    })
-  end
   local known
-  known, err = check_lineage(self, document)
+  known, err = check_owner(self, document)
+  if known then known, err = check_lineage(self, document) end
   if not known then return nil, err end
   if document.serial < around.latest then return nil, put_back(self, document, around.latest) end
   local left_by = model.left_by(document) -- before the log goes on from there
@@ -134,6 +143,15 @@ local function read_once(self)
   self.lineage, self.opened = document.lineage, opened
   self.segments, self.left_by = #around.numbers, left_by
   return true
+end
+
+---@param self scw.state.Store
+local function read_once(self)
+  local around, failure = look_around(self) -- before the snapshot: what is folded meanwhile is in the snapshot then
+  if not around then return nil, unread(self, failure) end
+  local outcome, err = read_with(self, around)
+  if not outcome and around.latest == 0 then err = damage.without_history(err) end
+  return outcome, err
 end
 
 --- Looks at a state that cannot be read as at one without resources, with a serial above all that its history knows.
@@ -153,7 +171,7 @@ end
 ---@param self scw.state.Store
 local function load_once(self)
   local outcome, err = read_once(self)
-  if outcome or not self.salvage or err.kind ~= "invalid" then return outcome, err end
+  if outcome or not self.salvage or not err.damaged then return outcome, err end
   return look_past(self)
 end
 

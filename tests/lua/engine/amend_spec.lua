@@ -408,9 +408,10 @@ describe("pushing a state", function()
     local said = {}
     local opened = world:session(stack())
     function opened.on_message(line) said[#said + 1] = line end
-    assert(amend.push(opened, copy(before), true))
+    local account = select(3, assert(amend.push(opened, copy(before), true)))
     assert.equal("Not in it, and managed by nothing from now on: server.made.", said[1])
     local kept = world.backend:list("test.state.unsaved-")
+    assert.same({ dropped = { "server.made" }, kept = "memory:" .. kept[1] }, account)
     assert.equal(1, #kept)
     assert.equal("server-77", json.decode(world.backend.objects[kept[1]].bytes).resources["server.made"].id)
     world = applied()
@@ -456,30 +457,49 @@ describe("pushing a state", function()
     assert.equal(id, json.decode(world.backend.objects[kept[1]].bytes).resources["server.other"].id)
   end)
 
-  it("takes what a run wrote that died into what takes the place of a damaged state, as far as that goes", function()
+  it("takes what a run wrote that died into what takes the place of a damaged state, whatever can be read of it", function()
     for _, case in ipairs({
-      { damage = "test.state", "server-77" }, { damage = "test.state.log/0000000003", nil, true }, { damage = 1, nil, true },
+      { damage = "snapshot", id = "server-77" }, { damage = 2, intent = true, unread = true },
+      { damage = 1, unread = true, lost = true }, { damage = "snapshot", earlier = true, id = "server-77" },
     }) do
       local world = applied()
       local earlier = past.document(world:session(stack()), records(world)[1].id)
-      if case.damage == 1 then assert(amend.move(world:session(stack()), "app/server.web", "server.front")) end
-      local latest = case.damage == 1 and earlier or past.document(world:session(stack()), records(world)[1].id)
+      assert(amend.move(world:session(stack()), "app/server.web", "server.front"))
+      local latest = past.document(world:session(stack()), records(world)[1].id)
       die(world)
-      local damaged = case.damage == 1 and "test.state" or case.damage
-      if not world.backend.objects[damaged] then damaged = world.backend:list("test.state.log/")[2] end
-      world.backend:put(damaged, "garbage")
+      world.backend:put(case.damage == "snapshot" and "test.state" or world.backend:list("test.state.log/")[case.damage], "garbage")
       local said = {}
       local opened = world:session(stack(), { salvage = true })
       function opened.on_message(line) said[#said + 1] = line end
-      assert(amend.push(opened, copy(latest), true))
-      local document = world:state()
-      assert.equal(case[1], document.resources["server.made"] and document.resources["server.made"].id)
-      if case.damage == "test.state.log/0000000003" then assert.equal("server-77", document.intents["server.made"].id) end
-      local words = table.concat(said, "\n")
-      assert.equal(case[2] or false, words:find("could not be taken over", 1, true) ~= nil, words)
-      assert.equal(case.damage ~= 1, words:find("The log went on from it", 1, true) ~= nil, words)
+      assert(amend.push(opened, copy(case.earlier and earlier or latest), true))
+      local document, words = world:state(), table.concat(said, "\n")
+      assert.equal(case.id, document.resources["server.made"] and document.resources["server.made"].id)
+      assert.equal(case.intent or false, document.intents["server.made"] ~= nil)
+      assert.equal(case.unread or false, words:find("1 segment of the log cannot be read", 1, true) ~= nil, words)
+      assert.equal(case.lost or false, words:find("unknown to the state: server.made (server-77)", 1, true) ~= nil, words)
       assert.is_true(#world.backend:list("test.state.damaged-") > 0)
     end
+  end)
+
+  it("does not take the place of another stack's state", function()
+    local key, world = core.key({ raw = ("k"):rep(32) }), cloud.world()
+    world.key = key
+    world:apply(stack())
+    local document = copy(world:state())
+    local function other(options)
+      local theirs = stack()
+      theirs.name = "bazaar"
+      return world:session(theirs, options)
+    end
+    local made, err = other():plan()
+    assert.is_nil(made)
+    assert.match("^if another stack keeps its state at this place, give this one a place of its own; otherwise bring back", err.hint)
+    document.stack = "bazaar"
+    local record
+    record, err = amend.push(other({ salvage = true }), document, true)
+    assert.is_nil(record)
+    assert.equal("nothing at memory:test.state is of the stack 'bazaar': another one may keep its state there", err.message)
+    assert(world:session(stack()):plan())
   end)
 
   it("refuses records that do not fit their types, always, and types that nobody knows, unless forced", function()

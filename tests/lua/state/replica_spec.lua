@@ -671,6 +671,26 @@ describe("a state with a replica", function()
     assert.same({ "damaged", "out" }, sides)
   end)
 
+  it("reads of the history what one side has where the other one's is damaged", function()
+    apply({ "a" })
+    apply({ "a", "b" })
+    for index, ending in ipairs({ "record", "snapshot" }) do
+      for _, key in ipairs(primary.inner:list("test.state.history/")) do
+        if key:find(ending .. "$") then (index == 1 and primary or replica).inner.objects[key].bytes = "junk" end
+      end
+    end
+    local records = assert(past.records(run():session(stack({ "a" }))))
+    for _, record in ipairs(records) do
+      assert.is_nil(record.problem)
+      assert.equal(record.serial, assert(past.document(run():session(stack({ "a" })), record.id)).serial)
+    end
+    replica.inner.objects = {}
+    primary.inner.objects["test.state"].bytes = "{"
+    local sides = {}
+    for index, side in ipairs(assert(run():session(stack({ "a" })):status()).sides) do sides[index] = side.state end
+    assert.same({ "damaged", "empty" }, sides)
+  end)
+
   it("gives no side up that a newer program wrote", function()
     apply({ "a" })
     local newer = snapshot_of(primary)

@@ -56,6 +56,23 @@ describe("the state store", function()
     assert.match("cannot save the state: .*boom", err.message)
   end)
 
+  it("is not that of the same stack in another environment", function()
+    local backend = memory.new()
+    local function of(environment)
+      return store.new({
+        backend = backend, codec = codec.new({ stack = "shop", key = KEY }), name = "shop.state", stack = "shop", environment = environment,
+      })
+    end
+    local made = of("staging")
+    assert(made:load())
+    assert(made:begin())
+    assert(of("staging"):load())
+    assert(of(nil):load())
+    local document, err = of("preview"):load()
+    assert.is_nil(document)
+    assert.equal("memory:shop.state is the state of 'shop' in staging, not in preview", err.message)
+  end)
+
   it("is not an earlier one that was put back", function()
     local history, backend = require "scw.state.history", memory.new()
     local made = opened(backend)
@@ -257,7 +274,7 @@ describe("the state store", function()
           at = at % (#bytes + 1)
           objects[name].bytes = bytes:sub(1, at - 1) .. string.char(bytes:byte(at) ~ 1) .. bytes:sub(at + 1)
         end)
-        assert.match("^bring back what a deployment left: `.* state history STACK`, `.* pull .*`, `.* push .*`; or a backup$", hint)
+        assert.match("there is no history to bring it back from: put a backup, .* with `import`$", hint)
       end
     end
     assert.match("is empty", (fails(function(objects) objects["shop.state"].bytes = "" end)))

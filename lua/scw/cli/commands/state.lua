@@ -184,12 +184,14 @@ end
 local function push(context, session)
   local document, err = read_document(context.options.file)
   if not document then return nil, err end
-  local record
-  record, err = require("scw.engine.amend").push(session, document, context.options.force)
+  local record, account
+  record, err, account = require("scw.engine.amend").push(session, document, context.options.force)
   if not record then return nil, err end
   local count = count_of(document.resources)
-  return tell(context, { deployment = record.id, lineage = document.lineage, serial = record.serial, resources = count },
-    text.state.pushed(record.serial, count))
+  return tell(context, {
+    deployment = record.id, lineage = document.lineage, serial = record.serial, resources = count,
+    dropped = core.array(account.dropped), kept = account.kept,
+  }, text.state.pushed(record.serial, count))
 end
 
 local function rekey(context, session)
