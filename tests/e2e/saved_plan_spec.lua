@@ -349,7 +349,7 @@ describe("a saved plan", function()
       { "{", "is neither a stack nor a saved plan" },
       { '{"kind":"scwlua.plan","format":9}', "is a saved plan of another format %(9%)" },
       { '{"kind":"scwlua.plan","format":1,"stack":"shop.lua","sealed":""}', "the saved plan is empty" },
-      { '{"kind":"scwlua.plan","format":1,"stack":"shop.lua","sealed":"e30="}', "the saved plan is damaged: it is neither sealed nor a document" },
+      { '{"kind":"scwlua.plan","format":1,"stack":"shop.lua","sealed":"e30="}', "the saved plan is damaged: it is neither sealed" },
       { '{"kind":"scwlua.plan","format":1,"stack":1,"sealed":""}', "y%.plan is damaged" },
       { '{"kind":"scwlua.plan","format":1,"stack":"","sealed":""}', "y%.plan is damaged" },
       { '{"kind":"scwlua.plan","format":1,"stack":"a\\u0000b","sealed":""}', "y%.plan is damaged" },
