@@ -227,7 +227,9 @@ local function dropped(present, pushed)
   local known, list = {}, {}
   each_known(pushed, function(record, address) known[record.type .. "\0" .. (record.id or address)] = true end)
   each_known(present, function(record, address)
-    if not known[record.type .. "\0" .. (record.id or address)] then list[#list + 1] = address end
+    local key = record.type .. "\0" .. (record.id or address)
+    if not known[key] then list[#list + 1] = record.id and ("%s (%s)"):format(address, record.id) or address end
+    known[key] = true
   end)
   table.sort(list)
   return list
@@ -251,13 +253,16 @@ end
 
 --- May what cannot be read be another stack's? Something of a history would open that is this one's.
 ---@return boolean|nil, scw.Error|nil
-local function check_own(store)
+local function check_own(store, pushed)
   local records, err = history.records(store)
   if not records then return nil, err end
-  for _, record in ipairs(records) do
-    if not record.problem then return true end
+  local foreign = #records > 0
+  for _, record in ipairs(records) do foreign = foreign and record.problem ~= nil and record.problem.elsewhere or false end
+  if #records == 0 and type(store.unreadable) == "string" then
+    local envelope = core.seal_look(store.unreadable)
+    foreign = envelope ~= nil and envelope.label ~= nil and envelope.label ~= pushed.lineage
   end
-  if #records == 0 then return true end
+  if not foreign then return true end
   return invalid(("nothing at %s is of the stack '%s': another one may keep its state there"):format(store.backend:describe(store.name),
     store.stack), "give this stack a place of its own; if that one is not needed any more, remove its objects first")
 end
@@ -265,27 +270,28 @@ end
 --- Nothing is dropped in silence: says what is not in a document that takes the place of the present one; takes in what a log says that
 --- nobody else would read any more.
 ---@return scw.Account|nil, scw.Error|nil
-local function account_for(session, store, found, pushed, force)
+local function account_for(session, store, found, pushed)
   if not store.unreadable then
     local addresses = dropped(store.document, pushed)
     if #addresses > 0 then session.on_message(words.dropped(addresses)) end
     local kept, failure = keep_present(session, store, found)
     return kept ~= nil and { dropped = addresses, kept = kept or nil } or nil, failure
   end
-  local own, err = check_own(store)
+  local own, err = check_own(store, pushed)
   if not own then return nil, err end
   local found_there
-  found_there, err = segments.catch_up(store, pushed)
+  found_there, err = segments.catch_up(store, pushed, function(record)
+    return (recorded.check({ resources = { [record.address] = record }, intents = {} }, session.catalogue))
+  end)
   if not found_there then return nil, err end
   if found_there.taken > 0 then session.on_message(words.caught_up(found_there.taken)) end
   if found_there.unread > 0 then session.on_message(words.not_caught_up(found_there.unread)) end
   if #found_there.lost > 0 then session.on_message(words.lost(found_there.lost)) end
-  own, err = check_records(session, pushed, force)
-  return own and { dropped = found_there.lost }, err
+  return { dropped = found_there.lost }
 end
 
 ---@class scw.Account
----@field dropped string[] addresses of what the state does not know any more
+---@field dropped string[] what exists and the state does not know any more: "ADDRESS (ID)"
 ---@field kept? string where the present state was kept
 
 --- Puts a document in the place of the present one. Of one that cannot be read, what its log says is taken over, as far as it goes on from
@@ -297,6 +303,7 @@ end
 ---@return scw.Account|nil account of what was there
 function amend.push(session, pushed, force)
   local ok, err, present, account, record
+  pushed.environment = session.stack.environment or pushed.environment -- a former name of it may be in there
   ok, err = check_records(session, pushed, force)
   if not ok then return nil, err end
   present, err = session:state()
@@ -305,7 +312,7 @@ function amend.push(session, pushed, force)
   if not ok then return nil, err end
   record, err = session:rewrite(function(begun, found)
     ok, err = check_push(session, found, pushed, force)
-    if ok then account, err = account_for(session, begun.store, found, pushed, force) end
+    if ok then account, err = account_for(session, begun.store, found, pushed) end
     if not account then return nil, err end
     return begun:replace(pushed, { result = "done", counts = { resources = #model.sorted(pushed) } })
   end)

@@ -90,9 +90,12 @@ local function open(self, bytes, identity)
     if type(document) ~= "table" or document.kind ~= identity.kind then
       return unreadable(named(identity) .. " is damaged: it is neither sealed nor a document")
     end
-    local mend = identity.kind == "plan" and "plan again" or ("then `%s state rekey --unsealed STACK` seals it"):format(core.program)
-    return unreadable(named(identity) .. " is not sealed, but it has to be",
+    local mend = identity.kind == "plan" and "plan again"
+      or ("then `%s state rekey --unsealed STACK` seals it; or bring back what the history has"):format(core.program)
+    local _, err = unreadable(named(identity) .. " is not sealed, but it has to be",
       "somebody replaced it, or the stack used to say `sealed = false`: " .. mend)
+    err.damaged = true -- nobody has to trust it
+    return nil, err
   end
   local opened, err = self.key:open(bytes, bound_to(self, identity), named(identity))
   if not opened then return nil, err end

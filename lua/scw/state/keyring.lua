@@ -76,7 +76,11 @@ local function add(list, line)
 end
 
 local function unreadable(what, failure)
-  return errors.new({ code = "INFRA_011", kind = "invalid", message = ("cannot open %s: %s"):format(what, failure.message) })
+  if failure.kind ~= "invalid" then return errors.wrap(failure, "cannot open " .. what) end
+  local newer = failure.message:find("another version of the program", 1, true)
+  return errors.new({
+    code = "INFRA_011", kind = "invalid", message = ("cannot open %s: %s"):format(what, failure.message), hint = newer and "use that one",
+  })
 end
 
 local function described(slots)

@@ -12,8 +12,9 @@ local segments = {}
 local READERS = 16
 
 ---@param store scw.state.Store
-local function read(store, number, lineage)
-  local bytes, failure = store.backend:get(log.key(store.name, number))
+---@param backend? scw.state.Backend one side of a mirror, instead of whichever leads
+local function read(store, number, lineage, backend)
+  local bytes, failure = (backend or store.backend):get(log.key(store.name, number))
   if not bytes then return nil, failure end
   local segment, err = store.codec:decode(bytes, { kind = "segment", number = number, lineage = lineage })
   local wrong = segment and form.segment(segment)
@@ -66,6 +67,20 @@ function segments.replay(store, document, numbers)
   return last
 end
 
+-- Behind damage ---------------------------------------------------------------------------------------------------------
+
+local function lies(failure) return failure.kind == "invalid" or failure.kind == "not_found" end
+
+--- A segment from wherever it can be read.
+---@param store scw.state.Store
+local function read_anywhere(store, number, lineage)
+  local segment, failure = read(store, number, lineage)
+  for _, side in ipairs(not segment and lies(failure) and store.backend.sides or {}) do
+    if not side.out then segment = segment or read(store, number, lineage, side) end
+  end
+  return segment, failure
+end
+
 --- What is made, as an entry tells it: its address and id.
 local function told(entry)
   if entry.op == "created" then return ("%s (%s)"):format(entry.address, entry.id) end
@@ -73,38 +88,72 @@ local function told(entry)
   return record and record.id and ("%s (%s)"):format(record.address, record.id) or nil
 end
 
+--- Whose address an entry is about.
+local function address_of(entry) return entry.address or entry.record and entry.record.address end
+
+--- May an entry be taken in although something before it is unknown? Only what adds something where nothing stands, or goes on from that.
+local function adds(document, entry, added)
+  local address = address_of(entry)
+  local resource, intent = document.resources[address], document.intents[address]
+  if entry.op == "intent" then return not resource and not intent end
+  if entry.op == "created" then return intent ~= nil and not resource end
+  if entry.op == "set" then return not resource or resource.id == entry.record.id end
+  return added[address] ~= nil and (entry.op == "patch" or entry.op == "remove" or entry.op == "abandon")
+end
+
 ---@class scw.state.CaughtUp
----@field taken integer segments that went on from the document, or from each other
+---@field taken integer segments of which something was taken in
 ---@field unread integer segments that cannot be read
----@field lost string[] what others tell was made, and does not fit: the segment that began it cannot be read
+---@field lost string[] what was made and stays unknown: "ADDRESS (ID)"
+
+--- Takes one entry in. What follows a gap, or does not fit, is taken only where it adds something.
+---@return boolean|nil, scw.Error|nil of a newer program
+local function take_entry(document, entry, run)
+  local form_of = form.entries[entry.op]
+  if not form_of then return model.apply(document, entry) end
+  local record = not form_of(entry) and (entry.op == "intent" or entry.op == "set") and entry.record
+  local fits = not form_of(entry) and (not record or run.fits(record))
+  if fits and not run.gap then
+    if model.apply(document, entry) then return true end
+    run.gap = true
+  end
+  if fits and adds(document, entry, run.added) and model.apply(document, entry) then
+    run.added[address_of(entry)] = true
+  elseif not form_of(entry) then
+    run.lost[#run.lost + 1] = told(entry)
+  end
+  return true
+end
 
 --- Takes into a document what the log says after it: for one that takes the place of a snapshot that cannot be read. What was pulled while
---- the log was there has it already; its trail says up to where. Behind a gap each entry is taken that fits: to know of less would double
---- what exists.
+--- the log was there has it already; its trail says up to where. To know of less than can be read would double what exists.
 ---@param store scw.state.Store
 ---@param document scw.state.Document
+---@param fits fun(record: scw.state.Record): boolean
 ---@return scw.state.CaughtUp|nil, scw.Error|nil
-function segments.catch_up(store, document)
+function segments.catch_up(store, document, fits)
   local numbers, failure = log.numbers(store.backend, store.name)
   if not numbers then return nil, errors.wrap(failure, "cannot list the log of the state") end
   local last = document.trail[#document.trail]
-  local known, result = math.max(document.folded, last and last.number or 0), { taken = 0, unread = 0, lost = {} }
+  local known = math.max(document.folded, last and last.number or 0)
+  local run, taken, unread, expected = { gap = false, added = {}, lost = {}, fits = fits }, 0, 0, known + 1
   for _, number in ipairs(numbers) do
     local segment
-    if number > known then segment, failure = read(store, number, document.lineage) end
+    if number > known then
+      segment, failure = read_anywhere(store, number, document.lineage)
+      run.gap, expected = run.gap or not segment or number ~= expected, number + 1
+      if not segment and not lies(failure) then return nil, errors.wrap(failure, "cannot read the log of the state") end
+      unread = unread + (segment and 0 or 1)
+    end
     if segment and (segment.fence or 0) >= document.fence then
-      result.taken = result.taken + 1
-      document.fence = segment.fence or 0
+      document.fence, taken = segment.fence or 0, taken + 1
       for _, entry in ipairs(segment.entries) do
-        if not model.apply(document, entry) then result.lost[#result.lost + 1] = told(entry) end
+        local ok, err = take_entry(document, entry, run)
+        if not ok then return damage.about(store, log.key(store.name, number), err) end
       end
-    elseif number > known and not segment then
-      local lies = failure.kind == "invalid" or failure.kind == "not_found"
-      if not lies then return nil, errors.wrap(failure, "cannot read the log of the state") end
-      result.unread = result.unread + 1
     end
   end
-  return result
+  return { taken = taken, unread = unread, lost = run.lost }
 end
 
 return segments

@@ -3,6 +3,7 @@
 --- Reading takes no lock. Every write is conditional: the first snapshot and each segment must not exist yet, a later snapshot must
 --- replace the one that was read.
 local beside = require "scw.state.beside"
+local core = require "core"
 local damage = require "scw.state.damage"
 local errors = require "scw.errors"
 local history = require "scw.state.history"
@@ -107,10 +108,11 @@ local function check_owner(self, document)
     return nil, damage.refused(("%s is the state of the stack '%s', not of '%s'"):format(place, document.stack, self.stack),
       "give this stack a state of its own")
   end
-  if document.environment and self.environment and document.environment ~= self.environment then
-    return nil, damage.refused(("%s is the state of '%s' in %s, not in %s"):format(place, self.stack, document.environment,
-      self.environment), "give this one a state of its own. If the environment was renamed: with the former name pull the state, change "
-        .. "`environment` in it, and push it; then rename")
+  local environment = document.environment
+  if environment and self.environment and environment ~= self.environment and not self.salvage then
+    return nil, damage.refused(("%s is the state of '%s' in %s, not in %s"):format(place, self.stack, environment, self.environment),
+      ("give this one a state of its own. If the environment was renamed: `%s state pull --out FILE` with the former name, then "
+        .. "`%s state push --force STACK FILE`"):format(core.program, core.program))
   end
   return true
 end
@@ -420,7 +422,8 @@ function methods:replace(document)
   end
   local closed, err = self.log:close()
   if not closed then return nil, err end
-  local folded = self.log.number
+  local folded, before = self.log.number, document.trail[#document.trail]
+  if self.unreadable then folded = math.max(folded, document.folded, before and before.number or 0) end -- numbers are not used twice
   local next_document = advanced(self, document, folded)
   next_document.trail = trail.extend(self.document.trail, self.writer, folded) -- it goes on from the present one
   next_document.serial = math.max(document.serial, self.document.serial) + 1

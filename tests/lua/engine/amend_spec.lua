@@ -409,9 +409,9 @@ describe("pushing a state", function()
     local opened = world:session(stack())
     function opened.on_message(line) said[#said + 1] = line end
     local account = select(3, assert(amend.push(opened, copy(before), true)))
-    assert.equal("Not in it, and managed by nothing from now on: server.made.", said[1])
+    assert.equal("Not in it, and managed by nothing from now on: server.made (server-77).", said[1])
     local kept = world.backend:list("test.state.unsaved-")
-    assert.same({ dropped = { "server.made" }, kept = "memory:" .. kept[1] }, account)
+    assert.same({ dropped = { "server.made (server-77)" }, kept = "memory:" .. kept[1] }, account)
     assert.equal(1, #kept)
     assert.equal("server-77", json.decode(world.backend.objects[kept[1]].bytes).resources["server.made"].id)
     world = applied()
@@ -452,7 +452,7 @@ describe("pushing a state", function()
     local opened = world:session(quiet())
     function opened.on_message(line) said[#said + 1] = line end
     assert(amend.push(opened, copy(before), true))
-    assert.equal("Not in it, and managed by nothing from now on: server.other.", said[1]) -- that has another id there
+    assert.equal(("Not in it, and managed by nothing from now on: server.other (%s)."):format(id), said[1]) -- that has another id there
     kept = world.backend:list("test.state.unsaved-")
     assert.equal(id, json.decode(world.backend.objects[kept[1]].bytes).resources["server.other"].id)
   end)
