@@ -286,8 +286,9 @@ text.state = {
       segments(count), count == 1 and "is" or "are")
   end,
   not_caught_up = function(count)
-    return ("%s of the log cannot be read, and %s kept with what was damaged: look at Scaleway for what a run made that did not end, "
-      .. "before the next apply makes it again."):format(segments(count), count == 1 and "is" or "are")
+    return ("%s of the log cannot be read, or %s not go on from it, and %s kept with what was damaged: look at Scaleway for what a run "
+      .. "made that did not end, before the next apply makes it again."):format(segments(count), count == 1 and "does" or "do",
+      count == 1 and "is" or "are")
   end,
   pushed = function(serial, count) return ("The state is now serial %d with %s."):format(serial, resources(count)) end,
   moved = function(from, to) return ("%s is %s now."):format(from, to) end,

@@ -197,6 +197,10 @@ local function check_push(session, present, pushed, force)
       "push it with the stack that it belongs to")
   end
   if force or is_empty(present) then return true end
+  if pushed.environment and present.environment and pushed.environment ~= present.environment then
+    return invalid(("this is a state in %s, not in %s"):format(pushed.environment, present.environment),
+      "push it with the stack that it belongs to; --force puts it there all the same")
+  end
   local hint = ("compare first (`%s state pull STACK`); --force puts it there all the same"):format(core.program)
   if pushed.lineage ~= present.lineage then
     return invalid("this state was not made from the present one: its lineage is another",
@@ -258,10 +262,8 @@ local function check_own(store, pushed)
   if not records then return nil, err end
   local foreign = #records > 0
   for _, record in ipairs(records) do foreign = foreign and record.problem ~= nil and record.problem.elsewhere or false end
-  if #records == 0 and type(store.unreadable) == "string" then
-    local envelope = core.seal_look(store.unreadable)
-    foreign = envelope ~= nil and envelope.label ~= nil and envelope.label ~= pushed.lineage
-  end
+  local envelope = #records == 0 and type(store.unreadable) == "string" and core.seal_look(store.unreadable)
+  if envelope and envelope.label then foreign = envelope.label ~= pushed.lineage end
   if not foreign then return true end
   return invalid(("nothing at %s is of the stack '%s': another one may keep its state there"):format(store.backend:describe(store.name),
     store.stack), "give this stack a place of its own; if that one is not needed any more, remove its objects first")
@@ -285,7 +287,7 @@ local function account_for(session, store, found, pushed)
   end)
   if not found_there then return nil, err end
   if found_there.taken > 0 then session.on_message(words.caught_up(found_there.taken)) end
-  if found_there.unread > 0 then session.on_message(words.not_caught_up(found_there.unread)) end
+  if found_there.left > 0 then session.on_message(words.not_caught_up(found_there.left)) end
   if #found_there.lost > 0 then session.on_message(words.lost(found_there.lost)) end
   return { dropped = found_there.lost }
 end
@@ -303,13 +305,13 @@ end
 ---@return scw.Account|nil account of what was there
 function amend.push(session, pushed, force)
   local ok, err, present, account, record
-  pushed.environment = session.stack.environment or pushed.environment -- a former name of it may be in there
   ok, err = check_records(session, pushed, force)
   if not ok then return nil, err end
   present, err = session:state()
   if not present then return nil, err end
   ok, err = check_push(session, present, pushed, force)
   if not ok then return nil, err end
+  pushed.environment = session.stack.environment or present.environment or pushed.environment -- it may be renamed
   record, err = session:rewrite(function(begun, found)
     ok, err = check_push(session, found, pushed, force)
     if ok then account, err = account_for(session, begun.store, found, pushed) end

@@ -69,91 +69,97 @@ end
 
 -- Behind damage ---------------------------------------------------------------------------------------------------------
 
-local function lies(failure) return failure.kind == "invalid" or failure.kind == "not_found" end
-
---- A segment from wherever it can be read.
----@param store scw.state.Store
-local function read_anywhere(store, number, lineage)
-  local segment, failure = read(store, number, lineage)
-  for _, side in ipairs(not segment and lies(failure) and store.backend.sides or {}) do
-    if not side.out then segment = segment or read(store, number, lineage, side) end
+--- What the places of a state hold as a segment: one, unless two sides of a mirror were written apart; none when nobody can read it.
+---@return table[]|nil segments, table|nil failure
+local function read_all(store, number, lineage)
+  local found, writers = {}, {}
+  for _, place in ipairs(store.backend.sides or { store.backend }) do
+    local segment, failure
+    if not place.out then segment, failure = read(store, number, lineage, place) end
+    if segment and not writers[segment.writer or trail.NOBODY] then
+      writers[segment.writer or trail.NOBODY], found[#found + 1] = true, segment
+    elseif failure and failure.kind ~= "invalid" and failure.kind ~= "not_found" and not place.out then
+      return nil, failure
+    end
   end
-  return segment, failure
+  return found
 end
 
---- What is made, as an entry tells it: its address and id.
-local function told(entry)
-  if entry.op == "created" then return ("%s (%s)"):format(entry.address, entry.id) end
-  local record = entry.op == "set" and entry.record
-  return record and record.id and ("%s (%s)"):format(record.address, record.id) or nil
-end
-
---- Whose address an entry is about.
-local function address_of(entry) return entry.address or entry.record and entry.record.address end
-
---- May an entry be taken in although something before it is unknown? Only what adds something where nothing stands, or goes on from that.
-local function adds(document, entry, added)
-  local address = address_of(entry)
-  local resource, intent = document.resources[address], document.intents[address]
-  if entry.op == "intent" then return not resource and not intent end
-  if entry.op == "created" then return intent ~= nil and not resource end
-  if entry.op == "set" then return not resource or resource.id == entry.record.id end
-  return added[address] ~= nil and (entry.op == "patch" or entry.op == "remove" or entry.op == "abandon")
-end
-
----@class scw.state.CaughtUp
----@field taken integer segments of which something was taken in
----@field unread integer segments that cannot be read
----@field lost string[] what was made and stays unknown: "ADDRESS (ID)"
-
---- Takes one entry in. What follows a gap, or does not fit, is taken only where it adds something.
----@return boolean|nil, scw.Error|nil of a newer program
-local function take_entry(document, entry, run)
-  local form_of = form.entries[entry.op]
-  if not form_of then return model.apply(document, entry) end
-  local record = not form_of(entry) and (entry.op == "intent" or entry.op == "set") and entry.record
-  local fits = not form_of(entry) and (not record or run.fits(record))
-  if fits and not run.gap then
-    if model.apply(document, entry) then return true end
-    run.gap = true
-  end
-  if fits and adds(document, entry, run.added) and model.apply(document, entry) then
-    run.added[address_of(entry)] = true
-  elseif not form_of(entry) then
-    run.lost[#run.lost + 1] = told(entry)
+--- Takes entries in as far as they fit, in order.
+---@return boolean|nil all, scw.Error|nil of a newer program
+local function take_entries(document, entries, fits)
+  for _, entry in ipairs(entries) do
+    local form_of = form.entries[entry.op]
+    if not form_of then return model.apply(document, entry) end
+    local wrong = form_of(entry) ~= nil
+    local address = not wrong and (entry.address or entry.record and entry.record.address)
+    local resource, intent = document.resources[address or ""], document.intents[address or ""]
+    if wrong or not model.apply(document, entry) then return false end
+    local made = address and (document.resources[address] or document.intents[address])
+    if made and not fits(made) then
+      document.resources[address], document.intents[address] = resource, intent
+      return false
+    end
   end
   return true
 end
 
---- Takes into a document what the log says after it: for one that takes the place of a snapshot that cannot be read. What was pulled while
---- the log was there has it already; its trail says up to where. To know of less than can be read would double what exists.
----@param store scw.state.Store
+--- What entries tell was made, by id.
+local function note_made(entries, made)
+  for _, entry in ipairs(entries) do
+    local form_of = form.entries[entry.op]
+    local wrong = not form_of or form_of(entry) ~= nil
+    local record = not wrong and entry.op == "set" and entry.record or nil
+    local id = not wrong and entry.op == "created" and entry.id or record and record.id
+    if id then made[id] = entry.address or record.address end
+  end
+end
+
+--- Those of them that a document does not know, for people.
+local function unknown_to(document, made)
+  for _, record in next, document.resources do
+    made[record.id or ""] = nil
+    for _, former in ipairs(record.deposed or {}) do made[former.id or ""] = nil end
+  end
+  local list = {}
+  for id, address in next, made do list[#list + 1] = ("%s (%s)"):format(address, id) end
+  table.sort(list)
+  return list
+end
+
+---@class scw.state.CaughtUp
+---@field taken integer segments that went on from the document
+---@field left integer segments that cannot be read, or do not go on from it
+---@field lost string[] what those tell was made, and the document does not know: "ADDRESS (ID)"
+
+--- Takes into a document what the log says after it: for one that takes the place of a snapshot that cannot be read. That is the log of a
+--- run that did not end, and goes on from what the latest deployment left, or from what was pulled since: then number follows number from
+--- where its trail ends. Whatever does not follow is out of its context: nothing of it is taken in, but what it made is told.
+---@param store scw.state.Store that looked past the damage
 ---@param document scw.state.Document
 ---@param fits fun(record: scw.state.Record): boolean
 ---@return scw.state.CaughtUp|nil, scw.Error|nil
 function segments.catch_up(store, document, fits)
   local numbers, failure = log.numbers(store.backend, store.name)
   if not numbers then return nil, errors.wrap(failure, "cannot list the log of the state") end
-  local last = document.trail[#document.trail]
-  local known = math.max(document.folded, last and last.number or 0)
-  local run, taken, unread, expected = { gap = false, added = {}, lost = {}, fits = fits }, 0, 0, known + 1
-  for _, number in ipairs(numbers) do
-    local segment
-    if number > known then
-      segment, failure = read_anywhere(store, number, document.lineage)
-      run.gap, expected = run.gap or not segment or number ~= expected, number + 1
-      if not segment and not lies(failure) then return nil, errors.wrap(failure, "cannot read the log of the state") end
-      unread = unread + (segment and 0 or 1)
-    end
-    if segment and (segment.fence or 0) >= document.fence then
-      document.fence, taken = segment.fence or 0, taken + 1
-      for _, entry in ipairs(segment.entries) do
-        local ok, err = take_entry(document, entry, run)
-        if not ok then return damage.about(store, log.key(store.name, number), err) end
-      end
+  local last, made, taken, left = document.trail[#document.trail], {}, 0, 0
+  local follows, number = document.serial == store.document.serial, math.max(document.folded, last and last.number or 0)
+  for _, present in ipairs(numbers) do
+    local found
+    found, failure = read_all(store, present, document.lineage)
+    if not found then return nil, errors.wrap(failure, "cannot read the log of the state") end
+    local segment = #found == 1 and found[1]
+    if not follows or present > number then
+      follows = follows and segment and present == number + 1 and (segment.fence or 0) >= document.fence
+      local all, err
+      if follows then all, err = take_entries(document, segment.entries, fits) end
+      if err then return damage.about(store, log.key(store.name, present), err) end
+      follows, number = all or false, present
+      if follows then document.fence, taken = segment.fence or 0, taken + 1 else left = left + 1 end
+      for _, one in ipairs(not follows and found or {}) do note_made(one.entries, made) end
     end
   end
-  return { taken = taken, unread = unread, lost = run.lost }
+  return { taken = taken, left = left, lost = unknown_to(document, made) }
 end
 
 return segments

@@ -181,7 +181,9 @@ end
 ---@param self scw.state.Store
 local function view_of(self)
   return function(side)
-    return store.new({ backend = side, codec = self.codec, name = self.name, stack = self.stack, environment = self.environment })
+    return store.new({
+      backend = side, codec = self.codec, name = self.name, stack = self.stack, environment = not self.salvage and self.environment or nil,
+    })
   end
 end
 
@@ -423,7 +425,7 @@ function methods:replace(document)
   local closed, err = self.log:close()
   if not closed then return nil, err end
   local folded, before = self.log.number, document.trail[#document.trail]
-  if self.unreadable then folded = math.max(folded, document.folded, before and before.number or 0) end -- numbers are not used twice
+  folded = math.max(folded, document.folded, before and before.number or 0) -- numbers are not used twice
   local next_document = advanced(self, document, folded)
   next_document.trail = trail.extend(self.document.trail, self.writer, folded) -- it goes on from the present one
   next_document.serial = math.max(document.serial, self.document.serial) + 1

@@ -56,6 +56,16 @@ local function force(world, s, document)
   return record, err, table.concat(said, "\n"), account
 end
 
+local function knows(document, id)
+  local count = 0
+  for _, present in next, document.resources do count = count + (present.id == id and 1 or 0) end
+  return count
+end
+
+local function named(said, account, id)
+  return said:find(id, 1, true) ~= nil or table.concat(account and account.dropped or {}, " "):find(id, 1, true) ~= nil
+end
+
 describe("a state that is pushed in the place of a damaged one", function()
   it("does not replace a healthy state of another stack that keeps no history", function()
     local key, world = core.key({ raw = ("k"):rep(32) }), cloud.world()
@@ -129,9 +139,9 @@ describe("a state that is pushed in the place of a damaged one", function()
     die(world, stack({ "a", "b" }), made("net.a", "net.c", "net-77"))
     assert.is_truthy(world:state().resources["net.c"])
     world.backend:put("test.state", "garbage")
-    local record, err = force(world, stack({ "a", "b" }), copy(backup))
+    local record, err, _, account = force(world, stack({ "a", "b" }), copy(backup))
     assert.is_truthy(record, err and err.message)
-    assert.equal("net-77", (world:state().resources["net.c"] or {}).id)
+    assert.same({ "net.c (net-77)" }, account.dropped) -- it goes on from another deployment than the one that is pushed
   end)
 
   it("a record in the log that does not fit its type does not stand in the way", function()
@@ -320,5 +330,190 @@ describe("a state that is pushed in the place of a damaged one", function()
     assert.is_nil((amend.push(world:session(live), copy(document))))
     assert(force(world, live, document))
     assert.equal("live", assert(world:session(live):state()).environment)
+  end)
+
+  it("a move, its form broken, then the address used anew, without a gap", function()
+    local world = cloud.world()
+    world:apply(stack())
+    local latest = copy(world:state())
+    local id = latest.resources["net.a"].id
+    die(world, stack({ "front", "a" }), function(document)
+      world.cloud.objects["net-77"] = {
+        id = "net-77", type = "net", fields = { name = "a" }, outputs = { cidr = "10.9", revision = 1 }, at = 0,
+      }
+      local entries = made("net.a", "net.a", "net-77")(document)
+      table.insert(entries, 1, { op = "move", from = "net.a", address = "net.front" })
+      return entries
+    end)
+    local done
+    for _, key in ipairs(world.backend:list("test.state.log/")) do
+      local segment = json.decode(world.backend.objects[key].bytes)
+      for _, entry in ipairs(segment.entries) do if entry.op == "move" then entry.from = 5; done = true end end
+      world.backend.objects[key].bytes = assert(json.encode(segment))
+    end
+    assert(done)
+    world.backend:put("test.state", "garbage")
+    assert(force(world, stack({ "front", "a" }), latest))
+    world:apply(stack({ "front", "a" }))
+    assert.is_truthy(world.cloud.objects[id], "the live net was deleted")
+  end)
+
+  it("environment renamed, with a replica", function()
+    local world = cloud.world()
+    local primary, replica = memory.new(), memory.new()
+    local function run() world.backend = mirror.new({ primary = primary, replica = replica, patience = 0.2 }); return world end
+    local s, live = stack(), stack()
+    s.environment, live.environment = "staging", "live"
+    run():apply(s)
+    local document = copy(assert(run():session(s):state()))
+    local record, err = force(run(), live, document)
+    assert.is_truthy(record, err and err.message .. " // " .. tostring(err.hint))
+    assert.equal("live", assert(run():session(live):state()).environment)
+  end)
+
+  it("a backup pushed to an empty place, later once more: numbers", function()
+    local old, world = cloud.world(), cloud.world()
+    for index = 1, 6 do old:apply(stack(index % 2 == 0 and { "a", "b" } or { "a" })) end
+    local backup = copy(old:state())
+    world.cloud = old.cloud
+    assert(amend.push(world:session(stack({ "a", "b" })), copy(backup)))
+    die(world, stack({ "a", "b" }), made("net.a", "net.c", "net-77"))
+    assert.is_truthy(world:state().resources["net.c"])
+    world.backend:put("test.state", "garbage")
+    local record, err, said, account = force(world, stack({ "a", "b" }), copy(backup))
+    assert.is_truthy(record, err and err.message)
+    assert.is_true(knows(world:state(), "net-77") > 0 or named(said, account, "net-77"), "silent: " .. said)
+  end)
+
+  it("the lock object lost, fences begin anew", function()
+    local world = cloud.world()
+    for index = 1, 6 do world:apply(stack(index % 2 == 0 and { "a", "b" } or { "a" })) end
+    local backup = copy(world:state())
+    world.backend:put("test.state", "garbage")
+    world.backend.objects["test.state.lock"] = nil
+    assert(force(world, stack({ "a", "b" }), copy(backup)))
+    die(world, stack({ "a", "b" }), made("net.a", "net.c", "net-77"))
+    world.backend:put("test.state", "garbage")
+    local record, err, said, account = force(world, stack({ "a", "b" }), copy(backup))
+    assert.is_truthy(record, err and err.message)
+    assert.is_true(knows(world:state(), "net-77") > 0 or named(said, account, "net-77"), "silent: " .. said)
+  end)
+
+  it("a patch in the log whose outputs do not fit", function()
+    local world = cloud.world()
+    world:apply(stack())
+    local backup = copy(world:state())
+    die(world, stack(), function() return { { op = "patch", address = "net.a", fields = { outputs = { cidr = 5, revision = "x" } } } } end)
+    world.backend:put("test.state", "garbage")
+    assert(force(world, stack(), backup))
+    local found, err = world:session(stack()):plan()
+    assert.is_truthy(found, err and err.message)
+  end)
+
+  it("made behind a gap, moved, another at its address made and removed", function()
+    local world = cloud.world()
+    world:apply(stack())
+    local latest = copy(world:state())
+    die(world, stack(), function(document)
+      local entries = { { op = "fence", fence = document.fence } }
+      for _, entry in ipairs(made("net.a", "net.c", "net-77")(document)) do entries[#entries + 1] = entry end
+      entries[#entries + 1] = { op = "move", from = "net.c", address = "net.d" }
+      for _, entry in ipairs(made("net.a", "net.c", "net-88")(document)) do entries[#entries + 1] = entry end
+      entries[#entries + 1] = { op = "remove", address = "net.c" }
+      return entries
+    end)
+    world.backend:put(world.backend:list("test.state.log/")[1], "garbage")
+    world.backend:put("test.state", "garbage")
+    local record, err, said, account = force(world, stack(), latest)
+    assert.is_truthy(record, err and err.message)
+    assert.is_true(knows(world:state(), "net-77") > 0 or named(said, account, "net-77"), said)
+  end)
+
+  it("sides went separate ways, numbers used twice, the given-up version pushed", function()
+    local world = cloud.world()
+    local primary, replica = memory.new(), memory.new()
+    local out
+    local function place(inner, name)
+      local outer = { inner = inner }
+      function outer:describe(key) return name .. (key and "/" .. key or "") end -- luacheck: ignore 212
+      for _, call in ipairs({ "get", "put", "copy", "delete", "list", "prepare", "now" }) do
+        outer[call] = function(_, ...)
+          if name == out and call ~= "now" then return nil, { kind = "connect", message = "gone" } end
+          return inner[call](inner, ...)
+        end
+      end
+      return outer
+    end
+    local function run()
+      world.backend = mirror.new({ primary = place(primary, "here"), replica = place(replica, "there"), patience = 0.2 })
+      return world
+    end
+    run():apply(stack())
+    out = "there"
+    for index = 1, 4 do run():apply(stack(index % 2 == 0 and { "a" } or { "a", "b" })) end
+    local given_up = copy(run():state())
+    out = "here"
+    run():apply(stack({ "a", "e" }))
+    out = nil
+    local s = run():session(stack({ "a", "e" }), { keep = "replica" })
+    assert(amend.resolve(s))
+    die(run(), stack({ "a", "e" }), made("net.a", "net.c", "net-77"), false)
+    for _, one in ipairs({ primary, replica }) do
+      abandon(one)
+      one.objects["test.state"].bytes = "garbage"
+    end
+    local record, err, said, account = force(run(), stack({ "a" }), given_up)
+    assert.is_truthy(record, err and err.message)
+    assert.is_true(knows(run():state(), "net-77") > 0 or named(said, account, "net-77"), "silent: " .. said)
+  end)
+
+  it("the stack names no environment, unforced push renames", function()
+    local world, s, none = cloud.world(), stack(), stack()
+    s.environment = "staging"
+    world:apply(s)
+    local document = copy(assert(world:session(s):state()))
+    document.environment = "live"
+    none.environment = nil
+    assert.is_nil((amend.push(world:session(none), document)))
+    local found, failure = world:session(s):state()
+    assert.is_truthy(found, failure and failure.message)
+  end)
+
+  it("both sides damaged, their logs went separate ways", function()
+    local world = cloud.world()
+    local primary, replica = memory.new(), memory.new()
+    local out
+    local function place(inner, name)
+      local outer = { inner = inner }
+      function outer:describe(key) return name .. (key and "/" .. key or "") end -- luacheck: ignore 212
+      for _, call in ipairs({ "get", "put", "copy", "delete", "list", "prepare", "now" }) do
+        outer[call] = function(_, ...)
+          if name == out and call ~= "now" then return nil, { kind = "connect", message = "gone" } end
+          return inner[call](inner, ...)
+        end
+      end
+      return outer
+    end
+    local function run()
+      world.backend = mirror.new({ primary = place(primary, "here"), replica = place(replica, "there"), patience = 0.2 })
+      return world
+    end
+    run():apply(stack())
+    local backup = copy(run():state())
+    out = "there"
+    die(run(), stack(), made("net.a", "net.c", "net-77"), false)
+    out = "here"
+    die(run(), stack(), made("net.a", "net.d", "net-88"), false)
+    out = nil
+    for _, one in ipairs({ primary, replica }) do
+      abandon(one)
+      one.objects["test.state"].bytes = "garbage"
+    end
+    local record, err, said, account = force(run(), stack(), backup)
+    assert.is_truthy(record, err and err.message)
+    local document = run():state()
+    for _, id in ipairs({ "net-77", "net-88" }) do
+      assert.is_true(knows(document, id) > 0 or named(said, account, id), id .. " silent: " .. said)
+    end
   end)
 end)
