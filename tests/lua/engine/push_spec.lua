@@ -56,6 +56,27 @@ local function force(world, s, document)
   return record, err, table.concat(said, "\n"), account
 end
 
+--- A state with a replica: the two sides, what makes a new run, and what cuts a side off, "here" or "there".
+local function twins()
+  local world, primary, replica, out = cloud.world(), memory.new(), memory.new(), nil
+  local function place(inner, name)
+    local outer = { inner = inner }
+    function outer:describe(key) return name .. (key and "/" .. key or "") end -- luacheck: ignore 212
+    for _, call in ipairs({ "get", "put", "copy", "delete", "list", "prepare", "now" }) do
+      outer[call] = function(_, ...)
+        if name == out and call ~= "now" then return nil, { kind = "connect", message = "gone" } end
+        return inner[call](inner, ...)
+      end
+    end
+    return outer
+  end
+  local function run()
+    world.backend = mirror.new({ primary = place(primary, "here"), replica = place(replica, "there"), patience = 0.2 })
+    return world
+  end
+  return primary, replica, run, function(name) out = name end
+end
+
 local function knows(document, id)
   local count = 0
   for _, present in next, document.resources do count = count + (present.id == id and 1 or 0) end
@@ -80,7 +101,7 @@ describe("a state that is pushed in the place of a damaged one", function()
     assert.is_truthy(err)
   end)
 
-  it("own damaged state whose history was made before it was sealed", function()
+  it("takes the place of its own, though the history was made before it was sealed", function()
     local world = cloud.world()
     world:apply(stack())
     local document = copy(world:state())
@@ -90,7 +111,7 @@ describe("a state that is pushed in the place of a damaged one", function()
     assert.is_truthy(record, err and err.message .. " // " .. tostring(err.hint))
   end)
 
-  it("a move between the pushed state and the log: what lives is not deleted", function()
+  it("deletes nothing that lives after a move that it does not know", function()
     local world = cloud.world()
     world:apply(stack())
     local earlier = copy(world:state())
@@ -109,7 +130,7 @@ describe("a state that is pushed in the place of a damaged one", function()
     assert.is_truthy(world.cloud.objects[id], "the live net was deleted")
   end)
 
-  it("the same behind a segment that cannot be read", function()
+  it("deletes nothing that lives behind a segment that cannot be read", function()
     local world = cloud.world()
     world:apply(stack())
     local latest = copy(world:state())
@@ -129,7 +150,7 @@ describe("a state that is pushed in the place of a damaged one", function()
     assert.is_truthy(world.cloud.objects[id], "the live net was deleted")
   end)
 
-  it("the log counts although the pushed state knows of higher numbers", function()
+  it("tells what a log made that goes on from another deployment", function()
     local world = cloud.world()
     world:apply(stack())
     world:apply(stack({ "a", "b" }))
@@ -144,7 +165,7 @@ describe("a state that is pushed in the place of a damaged one", function()
     assert.same({ "net.c (net-77)" }, account.dropped) -- it goes on from another deployment than the one that is pushed
   end)
 
-  it("a record in the log that does not fit its type does not stand in the way", function()
+  it("is not kept out by a record in the log that does not fit its type", function()
     local world = cloud.world()
     world:apply(stack())
     local backup = copy(world:state())
@@ -158,7 +179,7 @@ describe("a state that is pushed in the place of a damaged one", function()
     assert.is_truthy(record, err and err.message .. " // " .. tostring(err.hint))
   end)
 
-  it("an entry of a newer program is not dropped in silence", function()
+  it("drops no entry of a newer program in silence", function()
     local world = cloud.world()
     world:apply(stack())
     local backup = copy(world:state())
@@ -172,29 +193,12 @@ describe("a state that is pushed in the place of a damaged one", function()
   end)
 
   it("reads the log that only the replica has", function()
-    local world = cloud.world()
-    local primary, replica = memory.new(), memory.new()
-    local out = false
-    local function place(inner, name)
-      local outer = { inner = inner }
-      function outer:describe(key) return name .. (key and "/" .. key or "") end -- luacheck: ignore 212
-      for _, call in ipairs({ "get", "put", "copy", "delete", "list", "prepare", "now" }) do
-        outer[call] = function(_, ...)
-          if name == "here" and out and call ~= "now" then return nil, { kind = "connect", message = "gone" } end
-          return inner[call](inner, ...)
-        end
-      end
-      return outer
-    end
-    local function run()
-      world.backend = mirror.new({ primary = place(primary, "here"), replica = place(replica, "there"), patience = 0.2 })
-      return world
-    end
+    local primary, replica, run, cut = twins()
     run():apply(stack())
     local backup = copy(run():state())
-    out = true
+    cut("here")
     die(run(), stack(), made("net.a", "net.c", "net-77"), false)
-    out = false
+    cut()
     for _, one in ipairs({ primary, replica }) do
       abandon(one)
       one.objects["test.state"].bytes = "garbage"
@@ -430,31 +434,14 @@ describe("a state that is pushed in the place of a damaged one", function()
   end)
 
   it("sides went separate ways, numbers used twice, the given-up version pushed", function()
-    local world = cloud.world()
-    local primary, replica = memory.new(), memory.new()
-    local out
-    local function place(inner, name)
-      local outer = { inner = inner }
-      function outer:describe(key) return name .. (key and "/" .. key or "") end -- luacheck: ignore 212
-      for _, call in ipairs({ "get", "put", "copy", "delete", "list", "prepare", "now" }) do
-        outer[call] = function(_, ...)
-          if name == out and call ~= "now" then return nil, { kind = "connect", message = "gone" } end
-          return inner[call](inner, ...)
-        end
-      end
-      return outer
-    end
-    local function run()
-      world.backend = mirror.new({ primary = place(primary, "here"), replica = place(replica, "there"), patience = 0.2 })
-      return world
-    end
+    local primary, replica, run, cut = twins()
     run():apply(stack())
-    out = "there"
+    cut("there")
     for index = 1, 4 do run():apply(stack(index % 2 == 0 and { "a" } or { "a", "b" })) end
     local given_up = copy(run():state())
-    out = "here"
+    cut("here")
     run():apply(stack({ "a", "e" }))
-    out = nil
+    cut()
     local s = run():session(stack({ "a", "e" }), { keep = "replica" })
     assert(amend.resolve(s))
     die(run(), stack({ "a", "e" }), made("net.a", "net.c", "net-77"), false)
@@ -480,31 +467,14 @@ describe("a state that is pushed in the place of a damaged one", function()
   end)
 
   it("both sides damaged, their logs went separate ways", function()
-    local world = cloud.world()
-    local primary, replica = memory.new(), memory.new()
-    local out
-    local function place(inner, name)
-      local outer = { inner = inner }
-      function outer:describe(key) return name .. (key and "/" .. key or "") end -- luacheck: ignore 212
-      for _, call in ipairs({ "get", "put", "copy", "delete", "list", "prepare", "now" }) do
-        outer[call] = function(_, ...)
-          if name == out and call ~= "now" then return nil, { kind = "connect", message = "gone" } end
-          return inner[call](inner, ...)
-        end
-      end
-      return outer
-    end
-    local function run()
-      world.backend = mirror.new({ primary = place(primary, "here"), replica = place(replica, "there"), patience = 0.2 })
-      return world
-    end
+    local primary, replica, run, cut = twins()
     run():apply(stack())
     local backup = copy(run():state())
-    out = "there"
+    cut("there")
     die(run(), stack(), made("net.a", "net.c", "net-77"), false)
-    out = "here"
+    cut("here")
     die(run(), stack(), made("net.a", "net.d", "net-88"), false)
-    out = nil
+    cut()
     for _, one in ipairs({ primary, replica }) do
       abandon(one)
       one.objects["test.state"].bytes = "garbage"
