@@ -144,14 +144,6 @@ function methods:turn(made)
   return taken, not taken:stands_at(made.position)
 end
 
---- Calls `fn` with the lock held, the state as it was when `position` was taken, and its log open.
-local function with_lock(self, position, fn)
-  if self.taken and not self.taken:is_closed() then return self.taken:write(position, self.store, fn) end
-  local own <close>, err = take_turn(self, self.options.lock_wait)
-  if not own then return nil, err end
-  return own:write(position, self.store, fn)
-end
-
 --- Makes the side of the state that is behind, if one is, equal to the other one; for a run that has nothing else to write.
 ---@return boolean|nil, scw.Error|nil
 function methods:reconcile()
@@ -217,7 +209,11 @@ end
 ---@return scw.Error|nil err
 function methods:apply(made, on_event)
   self.on_event = on_event or function() end
-  return with_lock(self, made.position, function(...) return carry_out(self, made, ...) end)
+  local function act(...) return carry_out(self, made, ...) end
+  if self.taken and not self.taken:is_closed() then return self.taken:write(made.position, self.store, act) end
+  local own <close>, err = take_turn(self, self.options.lock_wait)
+  if not own then return nil, err end
+  return own:write(made.position, self.store, act)
 end
 
 --- Is there a lock, or a log that no snapshot contains, of a run that died? What somebody works on now is not.

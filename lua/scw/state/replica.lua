@@ -91,8 +91,10 @@ local function without(self, one, views, failures, view_of)
   if err.kind ~= "invalid" then return nil, err end
   if other.out then
     err.sides = { [one.role] = "damaged" }
-    err.hint = ("wait until the %s answers: then `%s state resolve --keep %s STACK` may let that one count"):format(
-      other.role, core.program, other.role)
+    if err.damaged then
+      err.hint = ("wait until the %s answers: then `%s state resolve --keep %s STACK` may let that one count"):format(
+        other.role, core.program, other.role)
+    end
     return nil, err
   end
   err.sides = { [one.role] = "damaged", [other.role] = besides and besides.kind == "invalid" and "damaged" or nil }

@@ -111,43 +111,37 @@ describe("a state that is pushed in the place of a damaged one", function()
     assert.is_truthy(record, err and err.message .. " // " .. tostring(err.hint))
   end)
 
-  it("deletes nothing that lives after a move that it does not know", function()
-    local world = cloud.world()
-    world:apply(stack())
-    local earlier = copy(world:state())
-    local id = earlier.resources["net.a"].id
-    assert(amend.move(world:session(stack()), "net.a", "net.front"))
-    die(world, stack({ "front", "a" }), function(document)
-      world.cloud.objects["net-77"] = {
-        id = "net-77", type = "net", fields = { name = "a" }, outputs = { cidr = "10.9", revision = 1 }, at = 0,
-      }
-      return made("net.front", "net.a", "net-77")(document)
-    end)
-    world.backend:put("test.state", "garbage")
-    local record, err = force(world, stack({ "front", "a" }), earlier)
-    assert.is_truthy(record, err and err.message)
-    world:apply(stack({ "front", "a" }))
-    assert.is_truthy(world.cloud.objects[id], "the live net was deleted")
-  end)
-
-  it("deletes nothing that lives behind a segment that cannot be read", function()
-    local world = cloud.world()
-    world:apply(stack())
-    local latest = copy(world:state())
-    local id = latest.resources["net.a"].id
-    die(world, stack({ "front", "a" }), function(document)
-      world.cloud.objects["net-77"] = {
-        id = "net-77", type = "net", fields = { name = "a" }, outputs = { cidr = "10.9", revision = 1 }, at = 0,
-      }
-      local entries = made("net.a", "net.a", "net-77")(document)
-      table.insert(entries, 1, { op = "move", from = "net.a", address = "net.front" })
-      return entries
-    end)
-    world.backend:put(world.backend:list("test.state.log/")[1], "garbage")
-    local record, err = force(world, stack({ "front", "a" }), latest)
-    assert.is_truthy(record, err and err.message)
-    world:apply(stack({ "front", "a" }))
-    assert.is_truthy(world.cloud.objects[id], "the live net was deleted")
+  it("deletes nothing that lives after a move that it does not know, cannot read, or whose form is broken", function()
+    local both = stack({ "front", "a" })
+    for _, how in ipairs({ "earlier", "unreadable", "broken" }) do
+      local world = cloud.world()
+      world:apply(stack())
+      local document = copy(world:state())
+      local id = document.resources["net.a"].id
+      if how == "earlier" then assert(amend.move(world:session(stack()), "net.a", "net.front")) end
+      die(world, both, function(present)
+        world.cloud.objects["net-77"] = {
+          id = "net-77", type = "net", fields = { name = "a" }, outputs = { cidr = "10.9", revision = 1 }, at = 0,
+        }
+        if how == "earlier" then return made("net.front", "net.a", "net-77")(present) end
+        local entries = made("net.a", "net.a", "net-77")(present)
+        table.insert(entries, 1, { op = "move", from = "net.a", address = "net.front" })
+        return entries
+      end)
+      local move = world.backend:list("test.state.log/")[1]
+      if how == "unreadable" then world.backend:put(move, "garbage") end
+      if how == "broken" then
+        local bytes, count = world.backend.objects[move].bytes:gsub('"from":"net.a"', '"from":5')
+        assert.equal(1, count)
+        world.backend:put(move, bytes)
+      end
+      world.backend:put("test.state", "garbage")
+      local record, err, said, account = force(world, both, document)
+      assert.is_truthy(record, err and err.message)
+      assert.same({ "net.a (net-77)" }, account.dropped, said)
+      world:apply(both)
+      assert.is_truthy(world.cloud.objects[id], how .. ": the live net was deleted")
+    end
   end)
 
   it("tells what a log made that goes on from another deployment", function()
@@ -228,7 +222,7 @@ describe("a state that is pushed in the place of a damaged one", function()
     assert.equal("net-77", (run():state().resources["net.c"] or {}).id)
   end)
 
-  it("push of another environment's state, unforced, into an empty place", function()
+  it("gets the environment of the stack in an empty place", function()
     local one, other, s, t = cloud.world(), cloud.world(), stack(), stack()
     s.environment, t.environment = "staging", "live"
     one:apply(s)
@@ -237,7 +231,7 @@ describe("a state that is pushed in the place of a damaged one", function()
     assert.is_truthy(found, err and (err.message .. " // " .. tostring(err.hint)))
   end)
 
-  it("a move onto an address that is taken, behind a gap: what stood there is named", function()
+  it("forgets nothing that stood where something was moved to", function()
     local world = cloud.world()
     world:apply(stack({ "a", "b" }))
     local latest = copy(world:state())
@@ -254,7 +248,7 @@ describe("a state that is pushed in the place of a damaged one", function()
     assert.is_true(known or #account.dropped > 0 or said:find(id, 1, true) ~= nil, "a live net is known to nobody and was not named")
   end)
 
-  it("an entry that is nonsense raises nothing", function()
+  it("takes an entry that is nonsense for damage", function()
     local world = cloud.world()
     world:apply(stack())
     local backup = copy(world:state())
@@ -268,7 +262,7 @@ describe("a state that is pushed in the place of a damaged one", function()
     assert.is_true(ok, tostring(err))
   end)
 
-  it("a plain state in the place of a sealed one can be replaced by what the history has", function()
+  it("takes the place of a plain one where a sealed one has to be", function()
     local world = cloud.world()
     world.key = core.key({ raw = ("k"):rep(32) })
     world:apply(stack())
@@ -280,7 +274,7 @@ describe("a state that is pushed in the place of a damaged one", function()
     assert.is_truthy(record, err and err.message .. " // " .. tostring(err.hint))
   end)
 
-  it("a machine without memory for the key makes no damaged state", function()
+  it("is not asked for when only the memory for the key was lacking", function()
     local keyring, world, key = require "scw.state.keyring", cloud.world(), core.key({ raw = ("k"):rep(32) })
     world.key = key
     world:apply(stack())
@@ -290,7 +284,7 @@ describe("a state that is pushed in the place of a damaged one", function()
     assert.is_nil(err.damaged)
   end)
 
-  it("a seal of a newer program is no damage", function()
+  it("does not take the place of what a newer program sealed", function()
     local world = cloud.world()
     world.key = core.key({ raw = ("k"):rep(32) })
     world:apply(stack())
@@ -312,7 +306,7 @@ describe("a state that is pushed in the place of a damaged one", function()
     assert.is_nil((force(world, stack(), good)))
   end)
 
-  it("a damaged state does not begin to count its log anew", function()
+  it("does not begin to count its log anew", function()
     local world = cloud.world()
     world:apply(stack())
     world:apply(stack({ "a", "b" }))
@@ -336,33 +330,7 @@ describe("a state that is pushed in the place of a damaged one", function()
     assert.equal("live", assert(world:session(live):state()).environment)
   end)
 
-  it("a move, its form broken, then the address used anew, without a gap", function()
-    local world = cloud.world()
-    world:apply(stack())
-    local latest = copy(world:state())
-    local id = latest.resources["net.a"].id
-    die(world, stack({ "front", "a" }), function(document)
-      world.cloud.objects["net-77"] = {
-        id = "net-77", type = "net", fields = { name = "a" }, outputs = { cidr = "10.9", revision = 1 }, at = 0,
-      }
-      local entries = made("net.a", "net.a", "net-77")(document)
-      table.insert(entries, 1, { op = "move", from = "net.a", address = "net.front" })
-      return entries
-    end)
-    local done
-    for _, key in ipairs(world.backend:list("test.state.log/")) do
-      local segment = json.decode(world.backend.objects[key].bytes)
-      for _, entry in ipairs(segment.entries) do if entry.op == "move" then entry.from = 5; done = true end end
-      world.backend.objects[key].bytes = assert(json.encode(segment))
-    end
-    assert(done)
-    world.backend:put("test.state", "garbage")
-    assert(force(world, stack({ "front", "a" }), latest))
-    world:apply(stack({ "front", "a" }))
-    assert.is_truthy(world.cloud.objects[id], "the live net was deleted")
-  end)
-
-  it("environment renamed, with a replica", function()
+  it("takes the name that its environment has now, with a replica, too", function()
     local world = cloud.world()
     local primary, replica = memory.new(), memory.new()
     local function run() world.backend = mirror.new({ primary = primary, replica = replica, patience = 0.2 }); return world end
@@ -375,7 +343,7 @@ describe("a state that is pushed in the place of a damaged one", function()
     assert.equal("live", assert(run():session(live):state()).environment)
   end)
 
-  it("a backup pushed to an empty place, later once more: numbers", function()
+  it("counts its log on from a backup that was pushed to an empty place", function()
     local old, world = cloud.world(), cloud.world()
     for index = 1, 6 do old:apply(stack(index % 2 == 0 and { "a", "b" } or { "a" })) end
     local backup = copy(old:state())
@@ -389,7 +357,7 @@ describe("a state that is pushed in the place of a damaged one", function()
     assert.is_true(knows(world:state(), "net-77") > 0 or named(said, account, "net-77"), "silent: " .. said)
   end)
 
-  it("the lock object lost, fences begin anew", function()
+  it("tells what a log made whose fences began anew: the lock object was lost", function()
     local world = cloud.world()
     for index = 1, 6 do world:apply(stack(index % 2 == 0 and { "a", "b" } or { "a" })) end
     local backup = copy(world:state())
@@ -403,7 +371,7 @@ describe("a state that is pushed in the place of a damaged one", function()
     assert.is_true(knows(world:state(), "net-77") > 0 or named(said, account, "net-77"), "silent: " .. said)
   end)
 
-  it("a patch in the log whose outputs do not fit", function()
+  it("is not kept out by outputs in the log that do not fit", function()
     local world = cloud.world()
     world:apply(stack())
     local backup = copy(world:state())
@@ -414,7 +382,7 @@ describe("a state that is pushed in the place of a damaged one", function()
     assert.is_truthy(found, err and err.message)
   end)
 
-  it("made behind a gap, moved, another at its address made and removed", function()
+  it("knows or tells what was made behind a gap, moved, and followed by another at its address", function()
     local world = cloud.world()
     world:apply(stack())
     local latest = copy(world:state())
@@ -433,7 +401,7 @@ describe("a state that is pushed in the place of a damaged one", function()
     assert.is_true(knows(world:state(), "net-77") > 0 or named(said, account, "net-77"), said)
   end)
 
-  it("sides went separate ways, numbers used twice, the given-up version pushed", function()
+  it("knows or tells what was made after a version was given up whose numbers were used twice", function()
     local primary, replica, run, cut = twins()
     run():apply(stack())
     cut("there")
@@ -454,7 +422,7 @@ describe("a state that is pushed in the place of a damaged one", function()
     assert.is_true(knows(run():state(), "net-77") > 0 or named(said, account, "net-77"), "silent: " .. said)
   end)
 
-  it("the stack names no environment, unforced push renames", function()
+  it("renames no environment unforced", function()
     local world, s, none = cloud.world(), stack(), stack()
     s.environment = "staging"
     world:apply(s)
@@ -466,7 +434,7 @@ describe("a state that is pushed in the place of a damaged one", function()
     assert.is_truthy(found, failure and failure.message)
   end)
 
-  it("both sides damaged, their logs went separate ways", function()
+  it("knows or tells what either side of a replica made alone", function()
     local primary, replica, run, cut = twins()
     run():apply(stack())
     local backup = copy(run():state())
