@@ -128,7 +128,7 @@ static void finish(struct http_transfer *transfer, CURLcode code) {
   (void)curl->easy_getinfo(transfer->easy, CURLINFO_HTTP_VERSION, &version);
   (void)curl->easy_getinfo(transfer->easy, CURLINFO_TOTAL_TIME_T, &microseconds);
   response->status = (int)status;
-  response->version = version >= CURL_HTTP_VERSION_2_0 ? 20 : version == CURL_HTTP_VERSION_1_0 ? 10 : 11;
+  response->version = version == CURL_HTTP_VERSION_1_0 ? 10 : 11;
   response->ms = (double)microseconds / 1000;
 }
 
@@ -204,7 +204,6 @@ static bool is_loopback(const char *origin) {
 static bool set_options(struct http_transfer *transfer, const struct http_request *request) {
   const struct curl_library *curl = http_pool_curl(transfer->pool);
   CURL *easy = transfer->easy;
-  bool secure = strncmp(transfer->origin, "https", 5) == 0;
   bool ok = true;
 #define SET(option, value) ok = ok && curl->easy_setopt(easy, CURLOPT_##option, value) == CURLE_OK
   SET(URL, request->url);
@@ -225,8 +224,7 @@ static bool set_options(struct http_transfer *transfer, const struct http_reques
   SET(SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
   SET(SSL_VERIFYPEER, request->insecure ? 0L : 1L);
   SET(SSL_VERIFYHOST, request->insecure ? 0L : 2L);
-  SET(HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
-  SET(PIPEWAIT, secure ? 1L : 0L); /* rather share a connection that is being made than make another */
+  SET(HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1); /* HTTP/2 of libcurl 7.88 leaves what it has read lying around */
   SET(TCP_KEEPALIVE, 1L);
   SET(PATH_AS_IS, 1L); /* signed paths must arrive as they are */
   if (request->ca_file) SET(CAINFO, request->ca_file);

@@ -1,8 +1,9 @@
 /* http.h: one HTTP exchange at a time or many side by side, over connections that are kept and shared.
  *
  * The pool of connections is a part of the engine, made by the first request. Redirects are not followed,
- * only http and https are spoken, TLS is 1.2 or newer, HTTP/2 is used where a TLS server offers it. Proxies
- * come from the usual environment variables, except for loopback hosts. Nothing is ever sent twice behind the
+ * only HTTP/1.1 over TCP and TLS (1.2 or newer) is spoken. Not HTTP/2: with several answers at once on a
+ * connection, libcurl 7.88 leaves one of a few hundred in its buffers until a timer runs out. Proxies come
+ * from the usual environment variables, except for loopback hosts. Nothing is ever sent twice behind the
  * caller's back, other than a GET or HEAD whose kept connection turned out to be closed. */
 #ifndef CORE_HTTP_H
 #define CORE_HTTP_H
@@ -33,7 +34,7 @@ struct http_request {
 
 struct http_response {
   int status;
-  int version;           /* 10, 11, 20 */
+  int version;           /* 10, 11 */
   double ms;             /* from start to end */
   struct buffer headers; /* name NUL value NUL, again and again; names in lower case */
   struct buffer body;

@@ -126,7 +126,6 @@ static bool start_multi(struct http_pool *pool) {
          curl->multi_setopt(pool->multi, CURLMOPT_SOCKETDATA, pool) == CURLM_OK &&
          curl->multi_setopt(pool->multi, CURLMOPT_TIMERFUNCTION, on_alarm) == CURLM_OK &&
          curl->multi_setopt(pool->multi, CURLMOPT_TIMERDATA, pool) == CURLM_OK &&
-         curl->multi_setopt(pool->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_MULTIPLEX) == CURLM_OK &&
          curl->multi_setopt(pool->multi, CURLMOPT_MAXCONNECTS, 64L) == CURLM_OK;
 }
 

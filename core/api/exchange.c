@@ -76,7 +76,7 @@ static int finish(lua_State *L, int status, lua_KContext context) {
   lua_setfield(L, -2, "status");
   lua_pushnumber(L, response->ms);
   lua_setfield(L, -2, "ms");
-  lua_pushstring(L, response->version == 20 ? "2" : response->version == 10 ? "1.0" : "1.1");
+  lua_pushstring(L, response->version == 10 ? "1.0" : "1.1");
   lua_setfield(L, -2, "version");
   push_headers(L, &response->headers);
   lua_setfield(L, -2, "headers");

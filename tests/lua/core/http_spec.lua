@@ -40,7 +40,7 @@ describe("http over TLS", function()
     for _ = 1, 20 do
       port = 20000 + string.unpack("I2", core.random(2)) % 20000
       process = assert(io.popen(("cd %s && echo $$ >pid && exec openssl s_server -accept 127.0.0.1:%d -cert cert.pem -key key.pem -www "
-        .. "-min_protocol TLSv1 -cipher DEFAULT@SECLEVEL=0 >server.log 2>&1"):format(directory, port), "w"))
+        .. "-alpn h2,http/1.1 -min_protocol TLSv1 -cipher DEFAULT@SECLEVEL=0 >server.log 2>&1"):format(directory, port), "w"))
       for _ = 1, 100 do
         core.sleep(20)
         local log = io.open(directory .. "/server.log")
@@ -77,6 +77,10 @@ describe("http over TLS", function()
     local answer = assert(get { ca_file = directory .. "/cert.pem" })
     assert.are.equal(200, answer.status)
     assert.matches("TLSv1%.[23]", answer.body)
+  end)
+
+  it("speaks HTTP/1.1 with a server that prefers HTTP/2", function()
+    assert.are.equal(200, assert(get { insecure = true }).status) -- this one says so, but has nothing else to offer
   end)
 
   it("accepts it when told not to look", function()
