@@ -23,18 +23,26 @@ function patience.begin(fn)
   return call
 end
 
---- Waits for a call until a moment. One that is late goes on.
+--- How much of a wait may be slept through before it counts as such, and the least of it.
+local SLEPT, SLEPT_MS = 1 / 4, 2
+
+--- Waits for a call until a moment. One that is late goes on. Nobody is late when it was this process that did not run meanwhile (a suspended
+--- machine, a busy one): such a wait begins again.
 ---@param call scw.PatientCall
 ---@param moment number as of core.clock()
 ---@return table|"late"|nil results packed
 ---@return table|nil failure the wait was interrupted, and the call ended with it
 function patience.await(call, moment)
   while not call.done do
-    local ok, failure = call.finished:wait(math.max(0, moment - core.clock()))
+    local left = math.max(0, moment - core.clock())
+    local ok, failure = call.finished:wait(left)
     if not ok and not call.done then
-      if failure.kind == "timeout" then return "late" end
-      call.task:cancel()
-      return nil, failure
+      if failure.kind ~= "timeout" then
+        call.task:cancel()
+        return nil, failure
+      end
+      if core.clock() - moment <= math.max(SLEPT_MS, SLEPT * left) then return "late" end
+      moment = core.clock() + left
     end
   end
   if call.results then return call.results end
