@@ -27,6 +27,7 @@ end
 function runner.run(arguments)
   if arguments[1] == "bench" then return require("tests.bench.run").run({ table.unpack(arguments, 2) }) end
   open_system_modules()
+  io.stdout:setvbuf "line" -- what is cut off has said how far it came
   local exit_code = 0
   local real_exit = os.exit
   local leave = {}
