@@ -26,8 +26,8 @@ end
 --- How much of a wait may be slept through before it counts as such, and the least of it.
 local SLEPT, SLEPT_MS = 1 / 4, 2
 
---- Waits for a call until a moment. One that is late goes on. Nobody is late when it was this process that did not run meanwhile (a suspended
---- machine, a busy one): such a wait begins again.
+--- Waits for a call until a moment. One that is late goes on. Nobody is late when it was this process that did not run meanwhile (a
+--- suspended machine, a busy one): such a wait begins again.
 ---@param call scw.PatientCall
 ---@param moment number as of core.clock()
 ---@return table|"late"|nil results packed

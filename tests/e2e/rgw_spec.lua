@@ -13,6 +13,7 @@ local store = require "scw.state.store"
 local CROWD = math.tointeger(tonumber(core.environment().SCWLUA_CROWD or 10)) or 10
 
 local BUCKET = "acme-states"
+local PATIENCE_MS = 60000 -- with what takes a second or two
 
 local STACK = [[
 local scw = require "scw"
@@ -77,6 +78,13 @@ describe("a state in a real bucket", function()
     end)
   end
 
+  --- Calls a function while the server stands still.
+  local function stopped(act)
+    server:signal("STOP", "radosgw")
+    local going <close> = setmetatable({}, { __close = function() server:signal("CONT", "radosgw") end }) -- luacheck: ignore 211
+    act()
+  end
+
   --- The proxy before the server; marks the example as pending without one.
   local function faulty()
     if not proxy then proxy, reason = services.proxy(server.port) end
@@ -124,14 +132,15 @@ describe("a state in a real bucket", function()
     for round = 1, 3 do
       local key = "late-" .. round
       local etag = assert(backend:put(key, "read by all", { if_none_match = true }))
-      server:signal("STOP", "radosgw")
-      local task = core.spawn(backend.put, backend, key, "given up", { if_match = etag })
-      core.sleep(200)
-      task:cancel()
+      local task
+      stopped(function()
+        task = core.spawn(backend.put, backend, key, "given up", { if_match = etag })
+        core.sleep(200)
+        task:cancel()
+      end)
       local _, etag_of_late, failure = task:join()
       assert.is_nil(etag_of_late)
       assert.equal("cancelled", failure.kind)
-      server:signal("CONT", "radosgw")
       if round == 1 then -- it is carried out all the same
         local looks = 0
         repeat
@@ -157,13 +166,20 @@ describe("a state in a real bucket", function()
       local pid = directory .. "/stalled.pid"
       local task = shop.start("apply --yes --lock-wait 30s --set run=" .. round .. " STACK",
         { wrapper = { "sh", "-c", ('echo $$ > %s; exec "$0" "$@"'):format(pid) } })
-      while lock.read(backend, shop.key).fence == fence do core.sleep(1) end
+      local deadline = core.clock() + PATIENCE_MS
+      while assert(lock.read(backend, shop.key)).fence == fence do
+        if task:done() or core.clock() > deadline then
+          local _, result = task:join()
+          error("it did not take the lock: " .. result.stdout .. result.stderr)
+        end
+        core.sleep(1)
+      end
       core.sleep(round * 2) -- somewhere in its work
-      server:signal("STOP", "radosgw")
-      core.sleep(100)
-      core.exec { argv = { "kill", "-KILL", (core.file_read(pid):gsub("%s", "")) } }
-      task:join()
-      server:signal("CONT", "radosgw")
+      stopped(function()
+        core.sleep(100)
+        core.exec { argv = { "kill", "-KILL", (core.file_read(pid):gsub("%s", "")) } }
+        task:join()
+      end)
       shop.run(("apply --yes --lock-wait 30s --set run=%d STACK"):format(100 + round)) -- takes over at once: its witness died
       local document, opened = shop.open()
       assert.same({}, opened.ignored)

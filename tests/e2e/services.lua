@@ -67,7 +67,7 @@ end
 ---@param process string "radosgw"
 function methods:signal(name, process)
   local pid = assert(core.file_read(("%s/%s.pid"):format(self.directory, process))):gsub("%s", "")
-  core.exec { argv = { "kill", "-" .. name, pid } }
+  assert(assert(core.exec { argv = { "kill", "-" .. name, pid } }).status == 0, "it is not there: " .. process)
 end
 
 function methods:stop()
