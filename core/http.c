@@ -224,7 +224,7 @@ static bool set_options(struct http_transfer *transfer, const struct http_reques
   SET(SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
   SET(SSL_VERIFYPEER, request->insecure ? 0L : 1L);
   SET(SSL_VERIFYHOST, request->insecure ? 0L : 2L);
-  SET(HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1); /* HTTP/2 of libcurl 7.88 leaves what it has read lying around */
+  SET(HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1); /* see http.h */
   SET(TCP_KEEPALIVE, 1L);
   SET(PATH_AS_IS, 1L); /* signed paths must arrive as they are */
   if (request->ca_file) SET(CAINFO, request->ca_file);
