@@ -208,7 +208,7 @@ text.status = {
     local how = { leads = "counts", equal = "the same", behind = "behind: the next apply makes it equal", out = "does not answer",
       diverged = "has what the other one lacks", damaged = "cannot be used", readable = "can be used",
       empty = "holds nothing" }
-    return ("%s %s: %s"):format(side.role, side.place, how[side.state])
+    return ("%s: %s"):format(side.place, how[side.state])
   end,
   serial = function(serial, lineage) return ("%d of lineage %s"):format(serial, lineage) end,
   unready = function(count, list) return ("%d of them not ready: %s"):format(count, list) end,

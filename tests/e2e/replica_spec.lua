@@ -59,7 +59,7 @@ describe("a state with a replica in another region", function()
   local function doctor(status)
     local found = {}
     for _, one in ipairs(json.decode((check(run("doctor", "--json", "twin.lua"), status))).checks) do
-      if one.name == "primary" or one.name == "replica" then found[#found + 1] = ("%s %s"):format(one.result, one.message) end
+      if one.name == "primary" or one.name == "replica" then found[#found + 1] = ("%s %s %s"):format(one.result, one.name, one.message) end
     end
     return found
   end
@@ -89,7 +89,7 @@ describe("a state with a replica in another region", function()
     suspended(there, function()
       local _, words = check(run("apply", "--yes", "--set", "size=4", "twin.lua"))
       assert.matches("The replica of the state, s3://twin%-there, does not answer", words)
-      assert.matches("replica s3://twin%-there/twin.state: does not answer", (check(run("state", "status", "twin.lua"))))
+      assert.matches("replica +s3://twin%-there/twin.state: does not answer", (check(run("state", "status", "twin.lua"))))
       assert.same({ "ok primary s3://twin-here/twin.state: counts", "warn replica s3://twin-there/twin.state: does not answer" }, doctor())
     end)
     _, err = check(run("apply", "--yes", "--set", "size=4", "twin.lua"))

@@ -102,7 +102,7 @@ end
 ---@return string[]
 function status_view.lines(seen, stack, look)
   local rows = { { "state", words.sealed(seen.place, seen.recipients, seen.exists, status.is_damaged(seen)) } }
-  for index, side in ipairs(seen.sides or {}) do rows[#rows + 1] = { index == 1 and "sides" or "", words.side(side) } end
+  for _, side in ipairs(seen.sides or {}) do rows[#rows + 1] = { side.role, words.side(side) } end
   add_document(rows, seen)
   add_lock(rows, seen)
   for _, row in ipairs(rows) do row[2] = style.clean(row[2]) end
