@@ -4,6 +4,8 @@
 
 #include <stdlib.h>
 
+static const long KEPT = 256; /* connections, more than calls that are under way at once */
+
 struct http_pool {
   uv_timer_t timer; /* first member: on_pool_closed frees the whole struct */
   uv_loop_t *loop;  /* borrowed */
@@ -126,7 +128,7 @@ static bool start_multi(struct http_pool *pool) {
          curl->multi_setopt(pool->multi, CURLMOPT_SOCKETDATA, pool) == CURLM_OK &&
          curl->multi_setopt(pool->multi, CURLMOPT_TIMERFUNCTION, on_alarm) == CURLM_OK &&
          curl->multi_setopt(pool->multi, CURLMOPT_TIMERDATA, pool) == CURLM_OK &&
-         curl->multi_setopt(pool->multi, CURLMOPT_MAXCONNECTS, 64L) == CURLM_OK;
+         curl->multi_setopt(pool->multi, CURLMOPT_MAXCONNECTS, KEPT) == CURLM_OK;
 }
 
 struct http_pool *http_pool_of(struct engine *engine, http_pool_end_fn end, struct error *err) {
