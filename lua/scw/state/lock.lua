@@ -210,8 +210,8 @@ function methods:raise(fence) return renew(self, fence) end
 function methods:release(abandoned)
   if self.done then return true end
   self.done = true
+  self.keeper:cancel() -- a renewal that is under way is built upon if it lands first, and refused afterwards
   while self.renewing do self.changed:wait() end
-  self.keeper:cancel()
   if self.lost then -- that was told already
     self.farewell:withdraw()
     if self.witness then self.witness:drop() end
@@ -264,14 +264,19 @@ local function conflict(backend, name, facts, position, waited)
   })
 end
 
---- Nobody knows whether the lock was taken: if it was, it is given back. If that cannot be told, the end of the process tries once
---- more, and then the witness tells the next run.
-local function give_up(self, body)
+--- Nobody knows whether the lock was taken, nor whether it still will be: the condition that this takes is used up. If it was, it is given
+--- back. If that cannot be told, the end of the process tries once more, and then the witness tells the next run.
+---@param condition table of the write in doubt
+local function give_up(self, body, condition)
   local backend, name, proof = self.backend, self.name, self.witness
-  local present, etag = lock.read(backend, name)
-  local in_doubt = not present and etag ~= nil
-  if present and present.id == body.id and present.state == "held" then
-    in_doubt = not put(self, released(backend, body), { if_match = etag })
+  local ours, failure = put(self, released(backend, body, self.takeover and "abandoned" or nil), condition)
+  local in_doubt = not ours
+  if failure and failure.kind == "condition" then
+    local present, etag = lock.read(backend, name)
+    in_doubt = not present and etag ~= nil
+    if present and present.id == body.id and present.state == "held" then
+      in_doubt = not put(self, released(backend, body), { if_match = etag })
+    end
   end
   if not in_doubt then self.farewell:withdraw() end
   if proof then proof.doubtful = in_doubt end
@@ -326,7 +331,8 @@ local function try(request, facts, proof, lease, line)
     }, metatable)
     local began = moment.now(self.elapsed)
     local failure
-    self.etag, failure = put(self, body, present and { if_match = etag } or { if_none_match = true })
+    local condition = present and { if_match = etag } or { if_none_match = true }
+    self.etag, failure = put(self, body, condition)
     if dead then dead:drop(not self.etag) end
     if self.etag then
       note(self, began)
@@ -334,7 +340,7 @@ local function try(request, facts, proof, lease, line)
       return self
     end
     if failure.kind ~= "condition" then
-      give_up(self, body)
+      give_up(self, body, condition)
       return nil, errors.wrap(failure, "cannot lock the state at " .. backend:describe(name))
     end
   end

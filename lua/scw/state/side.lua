@@ -1,7 +1,8 @@
 --- One of the two places of a state that has a replica: a backend that is given up when it does not answer.
 ---
 --- What fails because nothing answers is tried again until the patience is over. A call that takes longer than that is given up only when a
---- small question meanwhile gets no answer either: a large object on a slow line is not an outage.
+--- small question meanwhile gets no answer either: a large object on a slow line is not an outage. One that fails after that is not
+--- begun again: what answers small questions alone is of no use.
 local core = require "core"
 local errors = require "scw.errors"
 local patience = require "scw.patience"
@@ -117,7 +118,7 @@ local function ask(self, name, ...)
       return table.unpack(results, 1, results.n)
     end
     last = results[2]
-    if core.clock() + pause >= moment then return give_up(self, last, began) end
+    if core.clock() + pause >= began + self.patience_ms then return give_up(self, last, began) end
     if core.clock() - began >= QUIET_MS then tell(self) end
     local slept
     slept, failure = core.sleep(pause)

@@ -382,6 +382,21 @@ describe("a lease", function()
     assert.equal("released", lock.read(here.backend, NAME).state)
   end)
 
+  it("is given back at once although the service does not answer its renewal", function()
+    local held = assert(here.acquire("ann"))
+    local put, hangs, renewal = here.backend.put, true, nil
+    function here.backend:put(key, bytes, condition)
+      if not hangs then return put(self, key, bytes, condition) end
+      hangs, renewal = false, function() return put(self, key, bytes, condition) end
+      return nil, select(2, core.event():wait())
+    end
+    here.pass(25)
+    assert.is_truthy(renewal)
+    assert(held:release())
+    assert.equal("condition", select(2, renewal()).kind)
+    assert.equal("released", lock.read(here.backend, NAME).state)
+  end)
+
   it("can be freed by its id while it is renewed; its holder stops", function()
     local ann = open(here.backend)
     local held = assert(here.acquire("ann"))

@@ -1,3 +1,4 @@
+local core = require "core"
 local lock = require "scw.state.lock"
 local memory = require "tests.lua.state.memory"
 
@@ -82,7 +83,7 @@ describe("the lock of a state", function()
       local second = assert(acquire(backend, environment))
       assert.match("took over the lock of a run that died: ann on box", second.warning)
       assert(second:release())
-      assert.same({}, require("core").file_list(root .. "/scwlua/locks"))
+      assert.same({}, core.file_list(root .. "/scwlua/locks"))
     end)
 
     it("finds the next place for them where a variable is empty", function()
@@ -109,6 +110,31 @@ describe("the lock of a state", function()
       assert(second:release())
     end)
 
+    it("is not held by a write that lands when nobody waits for it any more", function()
+      for _, earlier in ipairs({ false, true }) do
+        local backend, environment, late = memory.new(), { XDG_RUNTIME_DIR = root }, nil
+        if earlier then assert(assert(acquire(backend, environment)):release()) end
+        local put = backend.put
+        function backend:put(key, bytes, condition)
+          if late or not key:find("%.lock$") then return put(self, key, bytes, condition) end
+          late = function() return put(self, key, bytes, condition) end
+          return nil, select(2, core.event():wait())
+        end
+        local task = core.spawn(acquire, backend, environment)
+        while not late do core.sleep(0) end
+        task:cancel()
+        local _, taken, err = task:join()
+        assert.is_nil(taken)
+        assert.equal("cancelled", err.kind)
+        assert.equal("condition", select(2, late()).kind)
+        assert.equal("released", lock.read(backend, "shop.state").state)
+        assert.same({}, core.file_list(root .. "/scwlua/locks"))
+        local second = assert(acquire(backend, environment))
+        assert.equal(not earlier, second.takeover) -- what a former holder sent was fenced off before
+        assert(second:release())
+      end
+    end)
+
     it("is given back when nobody knew whether it was taken", function()
       local backend, environment, lost = memory.new(), { XDG_RUNTIME_DIR = root }, true
       backend.on_put = function()
@@ -118,7 +144,7 @@ describe("the lock of a state", function()
       end
       assert.is_nil((acquire(backend, environment)))
       assert.equal("released", lock.read(backend, "shop.state").state)
-      assert.same({}, require("core").file_list(root .. "/scwlua/locks"))
+      assert.same({}, core.file_list(root .. "/scwlua/locks"))
     end)
   end)
 
