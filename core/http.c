@@ -227,7 +227,7 @@ static bool set_options(struct http_transfer *transfer, const struct http_reques
   SET(HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1); /* see http.h */
   SET(TCP_KEEPALIVE, 1L);
   SET(PATH_AS_IS, 1L); /* signed paths must arrive as they are */
-  SET(CAPATH, NULL); /* curl keeps what it read from the bundle only if it need not look into a directory, too */
+  SET(CAPATH, NULL);   /* with a directory curl reads all certificates anew for each connection */
   if (request->ca_file) SET(CAINFO, request->ca_file);
   if (is_loopback(transfer->origin)) SET(PROXY, "");
 
