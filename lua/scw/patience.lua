@@ -23,28 +23,26 @@ function patience.begin(fn)
   return call
 end
 
---- How much of a wait may be slept through before it counts as such, and the least of it.
-local SLEPT, SLEPT_MS = 1 / 4, 2
+--- A wait is made of so many parts. One in which this process did not run (it was stopped, the machine is busy) counts as one of them, however
+--- long it took: a call that is answered gets on in the others.
+local PARTS = 8
 
---- Waits for a call until a moment. One that is late goes on. Nobody is late when it was this process that did not run meanwhile (a
---- suspended machine, a busy one): such a wait begins again.
+--- Waits for a call until a moment. One that is late goes on. Nobody is late for time in which it was this process that did not run.
 ---@param call scw.PatientCall
 ---@param moment number as of core.clock()
 ---@return table|"late"|nil results packed
 ---@return table|nil failure the wait was interrupted, and the call ended with it
 function patience.await(call, moment)
-  while not call.done do
-    local left = math.max(0, moment - core.clock())
-    local ok, failure = call.finished:wait(left)
-    if not ok and not call.done then
-      if failure.kind ~= "timeout" then
-        call.task:cancel()
-        return nil, failure
-      end
-      if core.clock() - moment <= math.max(SLEPT_MS, SLEPT * left) then return "late" end
-      moment = core.clock() + left
+  local part = math.ceil(math.max(0, moment - core.clock()) / PARTS) -- whole milliseconds, as timers are
+  for _ = 1, PARTS do
+    if call.done then break end
+    local ok, failure = call.finished:wait(part)
+    if not ok and not call.done and failure.kind ~= "timeout" then
+      call.task:cancel()
+      return nil, failure
     end
   end
+  if not call.done then return "late" end
   if call.results then return call.results end
   local _, failure = call.task:join()
   if failure.kind == "bug" then error(failure.traceback or failure.message, 0) end
