@@ -15,14 +15,25 @@ static int send_signal(lua_State *L) {
   return 1;
 }
 
+/* How many requests reached the peer. */
+static int arrived(lua_State *L) {
+  lua_pushinteger(L, atomic_load(&peer.requests));
+  return 1;
+}
+
 static void prepare(lua_State *L) {
+  lua_register(L, "arrived", arrived);
   lua_register(L, "signal", send_signal);
   lua_pushinteger(L, peer.port);
   lua_setglobal(L, "port");
 }
 
 static int run(const char *code, struct error *err) {
-  return program_run("local core = require 'core'", code, prepare, err);
+  static const char prelude[] =
+      "local core = require 'core'\n"
+      "local before = arrived()\n"
+      "local function await(count) while arrived() < before + count do core.sleep(1) end end\n";
+  return program_run(prelude, code, prepare, err);
 }
 
 static void test_ends(void) {
@@ -52,9 +63,9 @@ static void test_tasks_left(void) {
 static void test_transfers_left(void) {
   struct error err;
   CHECK(run("for i = 1, 20 do core.spawn(core.http, {url = 'http://127.0.0.1:' .. port .. '/hang'}) end "
-            "core.sleep(50) return 8",
+            "await(20) return 8",
             &err) == 8);
-  CHECK(run("core.spawn(function() core.sleep(50) signal(2) end) "
+  CHECK(run("core.spawn(function() await(1) signal(2) end) "
             "local answer, err = core.http {url = 'http://127.0.0.1:' .. port .. '/hang'} "
             "return err.kind == 'cancelled' and err.sent and 9",
             &err) == 9);
@@ -76,7 +87,8 @@ static void test_signals(void) {
             "return core.sleep(50) and 11",
             &err) == 11);
   /* one after the other are two */
-  CHECK(run("core.spawn(function() core.sleep(1) signal(2) core.sleep(5) signal(2) end) core.interrupt() "
+  CHECK(run("local heard = core.event() "
+            "core.spawn(function() core.sleep(1) signal(2) heard:wait() signal(2) end) core.interrupt() heard:set() "
             "local ok, err = core.sleep(60000) return not ok and err.kind == 'cancelled' and 12",
             &err) == 12);
 }

@@ -254,7 +254,7 @@ static void test_bound(void) {
   uint64_t began = uv_hrtime();
   CHECK(run("arm_file('one', 'old') arm('hang') return 0", &err, &requests) == 0);
   double seconds = (double)(uv_hrtime() - began) / 1e9;
-  CHECK(seconds > 4 && seconds < 7);
+  CHECK(seconds > 4 && seconds < 20);
   CHECK(holds("one", "new"));
 }
 

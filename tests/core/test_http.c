@@ -22,7 +22,7 @@ static void on_done(void *argument) { ((struct call *)argument)->ended = true; }
 static struct http_request request_to(const char *path, char *url, size_t size) {
   (void)snprintf(url, size, "http://127.0.0.1:%d%s", peer.port, path);
   return (struct http_request){
-      .method = "GET", .url = url, .timeout_ms = 5000, .connect_timeout_ms = 2000, .max_body = 1 << 20};
+      .method = "GET", .url = url, .timeout_ms = 30000, .connect_timeout_ms = 30000, .max_body = 1 << 20};
 }
 
 static void start(struct call *call, const struct http_request *request) {
@@ -119,7 +119,7 @@ static void fails(const char *path, const char *method, enum error_kind kind, bo
   struct call call;
   struct http_request request = request_to(path, url, sizeof url);
   request.method = method;
-  request.timeout_ms = 300;
+  if (kind == ERROR_TIMEOUT) request.timeout_ms = 1000;
   run(&call, &request);
   if (!CHECK(call.transfer && !call.response && call.err.kind == kind && http_sent(call.transfer) == sent))
     (void)fprintf(stderr, "  %s %s: %s\n", method, path, call.err.message);

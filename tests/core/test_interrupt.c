@@ -10,6 +10,7 @@
 #include <lauxlib.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -17,6 +18,7 @@
 static char directory[] = "/tmp/test-interrupt-XXXXXX";
 
 enum { MOST = 4 };
+static atomic_bool sending; /* signals of this process to itself */
 
 struct signals {
   int count;
@@ -31,6 +33,7 @@ static void *send_signals(void *argument) {
     (void)kill(getpid(), signals->numbers[i]);
   }
   free(signals);
+  atomic_store(&sending, false);
   return NULL;
 }
 
@@ -44,15 +47,16 @@ static int start_signals(lua_State *L) {
     signals->after_ms[signals->count] = (int)lua_tointeger(L, i);
     signals->numbers[signals->count++] = (int)lua_tointeger(L, i + 1);
   }
+  atomic_store(&sending, true);
   lua_pushboolean(L,
                   pthread_create(&thread, NULL, send_signals, signals) == 0 && pthread_detach(thread) == 0);
   return 1;
 }
 
-/* busy(ms): the loop does not run meanwhile */
+/* busy(ms): the loop does not run meanwhile, nor before all signals that were begun have come */
 static int be_busy(lua_State *L) {
   uint64_t end = uv_hrtime() + (uint64_t)luaL_checkinteger(L, 1) * 1000000;
-  while (uv_hrtime() < end) (void)usleep(1000);
+  while (uv_hrtime() < end || atomic_load(&sending)) (void)usleep(1000);
   return 0;
 }
 

@@ -9,20 +9,28 @@
 
 static uv_loop_t loop;
 
+static void wait_ms(unsigned ms) { usleep(ms * 1000); }
+
 static void on_end(void *data) { *(bool *)data = true; }
 
 static const struct process_request plain = {.output_limit = 1 << 20};
 
-/* Runs a shell line to its end. */
-static struct process *run(const char *line, struct process_request request) {
-  char *argv[] = {(char *)"sh", (char *)"-c", (char *)line, NULL};
+/* Runs a shell line to its end. With a marker the loop begins to run, and to hear timers, only when the line
+ * has made that file. */
+static struct process *run_marked(const char *line, struct process_request request, const char *marker) {
+  char *argv[] = {(char *)"sh", (char *)"-c", (char *)line, (char *)marker, NULL};
   struct error err = {0};
   bool ended = false;
   request.argv = argv;
   struct process *process = process_start(&loop, &request, on_end, &ended, &err);
   CHECK(process);
+  while (process && marker && unlink(marker) != 0) wait_ms(1);
   while (process && !ended) uv_run(&loop, UV_RUN_ONCE);
   return process;
+}
+
+static struct process *run(const char *line, struct process_request request) {
+  return run_marked(line, request, NULL);
 }
 
 static bool wrote(const struct buffer *buffer, const char *text) {
@@ -90,24 +98,24 @@ static bool alive(long pid) {
   return state && state[2] != 'Z' && state[2] != 'X';
 }
 
-static void wait_ms(unsigned ms) { usleep(ms * 1000); }
-
 /* On a timeout the whole group goes, also those that do not listen to SIGTERM. */
 static void test_timeout(void) {
   struct process_request request = {.timeout_ms = 300, .output_limit = 4096};
-  struct process *process = run("sleep 60 & echo $!; wait", request);
+  char marker[64];
+  (void)snprintf(marker, sizeof marker, "/tmp/test-process-%ld", (long)getpid());
+  struct process *process = run_marked("sleep 60 & echo $!; : >$0; wait", request, marker);
   const struct process_result *result = process_result(process);
   CHECK(result->ending == PROCESS_TIMED_OUT);
   long pid = strtol(result->output.data ? result->output.data : "0", NULL, 10);
-  wait_ms(50);
+  for (int i = 0; i < 10000 && alive(pid); i++) wait_ms(1);
   CHECK(pid > 0 && !alive(pid));
   process_release(process);
 
   uint64_t start = uv_hrtime();
-  process = run("trap '' TERM; echo $$; while true; do sleep 1; done", request);
+  process = run_marked("trap '' TERM; : >$0; while true; do sleep 1; done", request, marker);
   result = process_result(process);
   CHECK(result->ending == PROCESS_TIMED_OUT && result->signal == SIGKILL);
-  CHECK(uv_hrtime() - start < 10000000000ULL);
+  CHECK(uv_hrtime() - start < 30000000000ULL);
   process_release(process);
 }
 
@@ -125,10 +133,10 @@ static void test_too_much(void) {
 /* A daemon that keeps the output open does not keep us. */
 static void test_left_behind(void) {
   uint64_t start = uv_hrtime();
-  struct process *process = run("echo out; sleep 5 & echo $!", plain);
+  struct process *process = run("echo out; sleep 60 & echo $!", plain);
   const struct process_result *result = process_result(process);
   CHECK(result->ending == PROCESS_EXITED && result->status == 0);
-  CHECK(uv_hrtime() - start < 4000000000ULL);
+  CHECK(uv_hrtime() - start < 30000000000ULL);
   long pid = result->output.data ? strtol(result->output.data + 4, NULL, 10) : 0;
   CHECK(alive(pid));
   if (pid > 0) (void)kill((pid_t)pid, SIGKILL);

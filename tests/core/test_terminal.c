@@ -140,11 +140,12 @@ static bool echoes(int master) {
 enum way { SHOW, EXIT, HANG_UP, QUIT, SUSPEND };
 
 /* In a terminal of its own: hides, tells so, and then goes on in one of the ways. */
-static void hide_and(enum way way, int told) {
+static void hide_and(enum way way, int told, int seen) {
   struct error err = {0};
   if (!terminal_facts().input || !terminal_hide(&err) || !terminal_hide(&err)) _exit(9);
+  char mark = 0;
   (void)!write(told, "x", 1);
-  usleep(50000);
+  if (read(seen, &mark, 1) != 1) _exit(9);
   if (way == SHOW) terminal_show();
   if (way == EXIT) exit(7); /* NOLINT(concurrency-mt-unsafe) */
   if (way == HANG_UP) (void)raise(SIGHUP);
@@ -159,10 +160,11 @@ static void hide_and(enum way way, int told) {
 
 static void test_hidden(enum way way, int exit_code, int signal_number) {
   int told[2];
+  int seen[2];
   int master = -1;
   char mark = 0;
   int status = 0;
-  CHECK(pipe(told) == 0);
+  CHECK(pipe(told) == 0 && pipe(seen) == 0);
   int slave = -1;
   CHECK(openpty(&master, &slave, NULL, NULL, NULL) == 0);
   CHECK(echoes(slave));
@@ -170,12 +172,13 @@ static void test_hidden(enum way way, int exit_code, int signal_number) {
   if (child == 0) {
     setsid();
     dup2(slave, STDIN_FILENO);
-    hide_and(way, told[1]);
+    hide_and(way, told[1], seen[0]);
     _exit(8);
   }
   close(told[1]);
   CHECK(read(told[0], &mark, 1) == 1 && mark == 'x');
   CHECK(!echoes(slave));
+  CHECK(write(seen[1], "x", 1) == 1);
   if (way == SHOW || way == SUSPEND) {
     CHECK(read(told[0], &mark, 1) == 1 && mark == 'y');
     CHECK(echoes(slave));
@@ -186,6 +189,8 @@ static void test_hidden(enum way way, int exit_code, int signal_number) {
   if (exit_code) CHECK(WIFEXITED(status) && WEXITSTATUS(status) == exit_code);
   if (signal_number) CHECK(WIFSIGNALED(status) && WTERMSIG(status) == signal_number);
   close(told[0]);
+  close(seen[0]);
+  close(seen[1]);
   close(slave);
   close(master);
 }

@@ -9,7 +9,7 @@ program.root = core.environment().SCWLUA_SOURCE or "."
 --- Where the reference data is, when this machine has it.
 program.reference = core.environment().SCWLUA_REFERENCE or program.root .. "/../shared"
 
-local READY_TIMEOUT_MS = 10000
+local READY_TIMEOUT_MS = 60000
 local COMMAND_TIMEOUT_MS = 120000
 
 --- A new private directory, removed by `directory.remove`.

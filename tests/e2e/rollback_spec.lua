@@ -20,7 +20,7 @@ end
 
 --- Waits for what the emulator does by itself.
 local function await(condition)
-  local deadline = core.clock() + 10000
+  local deadline = core.clock() + 60000
   while not condition() do
     assert(core.clock() < deadline, "it does not happen")
     core.sleep(20)

@@ -284,7 +284,7 @@ describe("a saved plan", function()
     })
     local function waiting(...)
       local task, place = core.spawn(run, ...), #(core.file_list(ann.directory .. "/shop.state.queue") or {})
-      local deadline = core.clock() + 20000
+      local deadline = core.clock() + 60000
       while #(core.file_list(ann.directory .. "/shop.state.queue") or {}) == place do
         assert(not task:done() and core.clock() < deadline, "it does not wait")
         core.sleep(10)

@@ -164,7 +164,7 @@ describe("secrets", function()
       env = program.environment(),
     })
     local pid, limits
-    for _ = 1, 500 do
+    for _ = 1, 6000 do
       core.sleep(10)
       pid = (core.file_read(directory .. "/core-pid") or ""):match("%d+")
       limits = pid and io.open("/proc/" .. pid .. "/limits")

@@ -124,10 +124,10 @@ describe("the API client", function()
   end)
 
   it("ends its waiting when the task is cancelled", function()
-    local api = start(service.sequence({ 503 }), { time_scale = 1000 })
+    local waits = core.event()
+    local api = start(service.sequence({ 503 }), { time_scale = 1000, on_retry = function() waits:set() end })
     local task = core.spawn(function() return api:call { method = "GET", path = "/x/v1/y" } end)
-    while #running.requests == 0 do core.sleep(5) end
-    core.sleep(20)
+    waits:wait()
     task:cancel()
     local _, answer, err = task:join()
     assert.is_nil(answer)
@@ -279,8 +279,11 @@ end)
 
 describe("calls side by side", function()
   it("are bounded for each product", function()
+    local most_of_all = core.event()
     local api = start(function()
-      core.sleep(20)
+      if running.most < 4 then most_of_all:wait(30000) end
+      most_of_all:set()
+      core.sleep(20) -- time for one too many
       return 200, JSON, "{}"
     end, { concurrency = 4 })
     local tasks = {}

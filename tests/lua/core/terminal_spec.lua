@@ -2,28 +2,32 @@ local core = require "core"
 
 local program = os.getenv("SCWLUA_PROGRAM")
 
---- Runs Lua code as the program itself, with something on its standard input.
+--- Runs Lua code as the program itself, with something on its standard input. Its $MARK is a file that is not there yet.
 local function run(code, before, after)
   local tree = os.tmpname()
   os.remove(tree)
   assert(core.directory_create(tree .. "/lua/scw"))
   core.file_write(tree .. "/lua/scw/main.lua", "local core = require 'core' return { run = function() " .. code .. " return 0 end }")
-  local line = ("%s SCWLUA_SOURCE=%s %s %s"):format(before or "", tree, program, after or "")
-  local result = assert(core.exec { argv = { "sh", "-c", line }, timeout_ms = 20000 })
-  for _, path in ipairs { "/lua/scw/main.lua" } do core.file_remove(tree .. path) end
+  local line = ("export MARK=%s/mark; %s SCWLUA_SOURCE=%s %s %s"):format(tree, before or "", tree, program, after or "")
+  local result = assert(core.exec { argv = { "sh", "-c", line }, timeout_ms = 60000 })
+  for _, path in ipairs { "/lua/scw/main.lua", "/mark" } do core.file_remove(tree .. path) end
   for _, path in ipairs { "/lua/scw", "/lua", "" } do core.directory_remove(tree .. path) end
   return result
 end
 
+--- What stands on the standard input from the moment on that the program has made its mark.
+local UNTIL_MARKED = '(until test -e "$MARK"; do sleep 0.01; done; printf two) |'
+
 local ASK = [[
-  local n = 0
-  local ticker = core.spawn(function() while true do if not core.sleep(10) then return end n = n + 1 end end)
+  local ticker = core.spawn(function()
+    for _ = 1, 5 do if not core.sleep(1) then return end end
+    core.file_write(os.getenv("MARK"), "")
+  end)
   for _ = 1, 3 do
     local line, err = core.read_line("? ", { hidden = true })
     core.write("stdout", line and "<" .. line .. ">" or err.kind)
   end
   ticker:cancel()
-  core.write("stdout", n > 5 and " waited" or "")
 ]]
 
 describe("read_line", function()
@@ -33,8 +37,8 @@ describe("read_line", function()
   end
 
   it("reads a pipe while other tasks go on", function()
-    local result = run(ASK, "(echo one; sleep 0.3; printf two) |")
-    assert.are.equal("<one><two>not_found waited", result.stdout)
+    local result = run(ASK, (UNTIL_MARKED:gsub("^%(", "(echo one; ")))
+    assert.are.equal("<one><two>not_found", result.stdout)
     assert.are.equal("? ? ? ", result.stderr)
   end)
 
@@ -52,8 +56,9 @@ describe("read_line", function()
       task:cancel()
       local _, line, err = task:join()
       core.write("stdout", tostring(line) .. " " .. err.kind)
+      core.file_write(os.getenv("MARK"), "")
     ]]
-    assert.are.equal("nil cancelled", run(code, "sleep 1 |").stdout)
+    assert.are.equal("nil cancelled", run(code, UNTIL_MARKED).stdout)
   end)
 
   it("serves one task at a time", function()
@@ -61,9 +66,10 @@ describe("read_line", function()
       local first = core.spawn(core.read_line)
       core.sleep(20)
       local line, err = core.read_line()
+      core.file_write(os.getenv("MARK"), "")
       core.write("stdout", tostring(line) .. " " .. err.kind .. " " .. select(2, first:join()))
     ]]
-    assert.are.equal("nil locked one", run(code, "(sleep 0.2; echo one) |").stdout)
+    assert.are.equal("nil locked two", run(code, UNTIL_MARKED).stdout)
   end)
 end)
 

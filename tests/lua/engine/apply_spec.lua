@@ -529,15 +529,17 @@ describe("apply", function()
   end)
 
   it("gives up waiting after the second interrupt, saves and unlocks", function()
-    local world = cloud.world()
+    local world, waits = cloud.world(), core.event()
     world.cloud.before = function(verb)
-      if verb == "ready" then core.sleep(60000) end
+      if verb ~= "ready" then return end
+      waits:set()
+      core.sleep(60000)
     end
     world.cloud.fail = function(verb) return verb == "ready" and { kind = "cancelled", message = "interrupted" } or nil end
     local opened = world:session(chain(3))
     local made = assert(opened:plan())
     local stopper = core.spawn(function()
-      core.sleep(300)
+      waits:wait()
       opened:stop()
       core.sleep(20)
       opened:abort()

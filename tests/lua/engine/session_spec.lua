@@ -220,8 +220,10 @@ describe("a session", function()
     world:apply(stack())
     world.cloud.delay_ms = 60000
     local made, err
+    local plans = core.event()
+    world.cloud.before = function() plans:set() end
     local task = core.spawn(function() made, err = world:session(stack()):plan() end)
-    core.sleep(20)
+    plans:wait()
     task:cancel()
     task:join()
     assert.is_nil(made)
