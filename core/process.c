@@ -130,8 +130,11 @@ static void on_output(uv_stream_t *pipe, ssize_t got, const uv_buf_t *bytes) {
     end_if_complete(process);
     return;
   }
-  if (process->ending) return; /* nobody wants the rest */
-  if (stream->captured->length + (size_t)got > process->limit) {
+  bool fits = (size_t)got <= process->limit - stream->captured->length;
+  if (process->ending) { /* what it has said so far may come after the moment at which it had to end */
+    if (fits && process->result.ending == PROCESS_TIMED_OUT)
+      (void)buffer_append(stream->captured, bytes->base, (size_t)got);
+  } else if (!fits) {
     end_group(process, PROCESS_TOO_MUCH_OUTPUT);
   } else if (!buffer_append(stream->captured, bytes->base, (size_t)got)) {
     end_group(process, PROCESS_OUT_OF_MEMORY);
