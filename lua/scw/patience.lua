@@ -23,8 +23,8 @@ function patience.begin(fn)
   return call
 end
 
---- A wait is made of so many parts. One in which this process did not run (it was stopped, the machine is busy) counts as one of them, however
---- long it took: a call that is answered gets on in the others.
+--- A wait is made of so many parts. One in which this process did not run (it was stopped, the machine is busy) counts as one of them,
+--- however long it took: a call that is answered gets on in the others.
 local PARTS = 8
 
 --- Waits for a call until a moment. One that is late goes on. Nobody is late for time in which it was this process that did not run.
