@@ -177,7 +177,10 @@ for _, kind in ipairs { "memory", "files", "emulator", "rgw" } do
           order[#order + 1] = index
           assert(mine:release())
         end)
-        repeat core.sleep(5) until #backend:list(name .. ".queue/") == index
+        repeat
+          core.sleep(5)
+          if tasks[index]:done() then error(("run%d does not wait: %s"):format(index, select(2, tasks[index]:join()))) end
+        until #assert(backend:list(name .. ".queue/")) == index
       end
       local dead = queue.new { backend = place.open(), name = name, lease = LEASE, elapsed = function() return core.clock() / 1000 end,
         facts = { id = "gone", who = "dead", host = "far", pid = 1, command = "scwlua apply", created = "" } }

@@ -238,7 +238,13 @@ describe("a crowd of deployments of one stack", function()
       -- the clocks of some machines are wrong by minutes, where that can be had
       tasks[number] = start(number, program.faketime() and ({ [0] = "+4m", [1] = "-4m" })[number % 4])
     end
-    while world.joined < PROCESSES do core.sleep(20) end
+    while world.joined < PROCESSES do
+      core.sleep(20)
+      for number, task in ipairs(tasks) do
+        local _, result = table.unpack(task:done() and { assert(task:join()) } or {})
+        assert(not result or result.signal == 9, result and ("run %d does not wait: %s"):format(number, result.stdout .. result.stderr))
+      end
+    end
     assert(core.spawn(function() return assert(held:release()) end):join())
     for number, task in ipairs(tasks) do
       local _, result = assert(task:join())

@@ -79,11 +79,7 @@ describe("a state in a real bucket", function()
   end
 
   --- Calls a function while the server stands still.
-  local function stopped(act)
-    server:signal("STOP", "radosgw")
-    local going <close> = setmetatable({}, { __close = function() server:signal("CONT", "radosgw") end }) -- luacheck: ignore 211
-    act()
-  end
+  local function stopped(act) server:stopped("radosgw", act) end
 
   --- The proxy before the server; marks the example as pending without one.
   local function faulty()

@@ -5,6 +5,7 @@ local program = require "tests.e2e.program"
 local services = {}
 
 local START_TIMEOUT_MS = 90000
+local STOP_TIMEOUT_MS = 60000
 local PORTS = 20 -- that one server may use
 
 ---@class e2e.Service
@@ -62,12 +63,34 @@ function methods:run(command, ...)
   assert(result.status == 0, result.stderr)
 end
 
---- Sends a signal to one of its processes.
----@param name string "STOP"
+local function send(name, pid)
+  assert(assert(core.exec { argv = { "kill", "-" .. name, pid } }).status == 0, "it is not there: " .. pid)
+end
+
+--- Does no thread of a process run any more?
+local function stands(pid)
+  for _, thread in ipairs(assert(core.file_list(("/proc/%s/task"):format(pid)))) do
+    local file = io.open(("/proc/%s/task/%s/stat"):format(pid, thread))
+    local state = file and file:read("a"):match(".*%) (%a)")
+    if file then file:close() end
+    if state and state ~= "T" and state ~= "Z" then return false end
+  end
+  return true
+end
+
+--- Calls a function while one of its processes stands still.
 ---@param process string "radosgw"
-function methods:signal(name, process)
+---@param act fun()
+function methods:stopped(process, act)
   local pid = assert(core.file_read(("%s/%s.pid"):format(self.directory, process))):gsub("%s", "")
-  assert(assert(core.exec { argv = { "kill", "-" .. name, pid } }).status == 0, "it is not there: " .. process)
+  local going <close> = setmetatable({}, { __close = function() send("CONT", pid) end }) -- luacheck: ignore 211
+  send("STOP", pid)
+  local deadline = core.clock() + STOP_TIMEOUT_MS
+  while not stands(pid) do -- the thread that takes the signal has to get its turn first: until then the others go on
+    assert(core.clock() < deadline, "it does not stop: " .. process)
+    core.sleep(1)
+  end
+  act()
 end
 
 function methods:stop()
