@@ -88,7 +88,8 @@ static void test_signals(void) {
             &err) == 11);
   /* one after the other are two */
   CHECK(run("local heard = core.event() "
-            "core.spawn(function() core.sleep(1) signal(2) heard:wait() signal(2) end) core.interrupt() heard:set() "
+            "core.spawn(function() core.sleep(1) signal(2) heard:wait() signal(2) end) core.interrupt() "
+            "heard:set() "
             "local ok, err = core.sleep(60000) return not ok and err.kind == 'cancelled' and 12",
             &err) == 12);
 }

@@ -179,7 +179,7 @@ for _, kind in ipairs { "memory", "files", "emulator", "rgw" } do
         end)
         repeat
           core.sleep(5)
-          if tasks[index]:done() then error(("run%d does not wait: %s"):format(index, select(2, tasks[index]:join()))) end
+          assert(not tasks[index]:done(), "it does not wait: run" .. index)
         until #assert(backend:list(name .. ".queue/")) == index
       end
       local dead = queue.new { backend = place.open(), name = name, lease = LEASE, elapsed = function() return core.clock() / 1000 end,

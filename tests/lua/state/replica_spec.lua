@@ -116,14 +116,17 @@ describe("a state with a replica", function()
     assert.equal(3, world.cloud:size())
   end)
 
+  --- How often a side that is out is asked before that is known, at most: what refuses is asked ten times while the patience lasts.
+  local WAITS = { refuses = 30, hangs = 6 }
+
   it("goes on with the replica when the primary does not answer, and is made equal by the next run", function()
     for _, mode in ipairs({ "refuses", "hangs" }) do
       primary, replica, world = place("here"), place("there"), cloud.world()
       apply({ "a" })
       primary.mode = mode
-      local began = core.clock()
+      local before = primary.asked
       apply({ "a", "b" })
-      assert.is_true(core.clock() - began < 5 * PATIENCE * 1000)
+      assert.is_true(primary.asked - before <= WAITS[mode])
       assert.is_true(told("primary of the state, here, does not answer: this run goes on with the replica, there, alone"))
       assert.equal(2, world.cloud:size())
       assert.equal(2, snapshot_of(primary).serial)
@@ -355,7 +358,7 @@ describe("a state with a replica", function()
     local result, err = opened:apply(assert(opened:plan()))
     assert.is_nil(result)
     assert.equal("INFRA_010", err.code)
-    assert.is_true(core.clock() - began < 2000)
+    assert.is_true(core.clock() - began < 60000)
     local path = err.hint:match("saved at (.*)$")
     assert.is_truthy(core.file_read(path))
     core.file_remove(path)
