@@ -183,7 +183,7 @@ text.validate = {
 
 text.refresh = {
   unchanged = function(count) return ("Scaleway is as last applied: %d %s."):format(count, count == 1 and "resource" or "resources") end,
-  gone = "no longer exists",
+  absent = { gone = "no longer exists", leaving = "is being deleted" },
   summary = function(program, differ, count)
     return ("%d of %d %s not as last applied; `%s plan STACK` shows what apply would put right."):format(differ, count,
       count == 1 and "resource is" or "resources are", program)

@@ -231,7 +231,21 @@ local function replacing_paths(changes)
   return paths
 end
 
+--- Is it being deleted, alone or with what it is a part of?
+local function leaves(context, entry)
+  if entry.observed and entry.observed.leaving then return true end
+  for _, name in ipairs(entry.type.identity or {}) do
+    local whole = entry.type.fields[name] and entry.type.fields[name].to
+    for _, address in ipairs(whole and entry.node.needs or {}) do
+      local one = context.entries[address]
+      if one.leaving and one.type.name == whole then return true end
+    end
+  end
+  return false
+end
+
 local function replacement_reason(context, entry, present, changes)
+  if entry.leaving then return "it is being deleted" end
   local paths = replacing_paths(changes)
   if #paths > 0 then return table.concat(paths, ", ") .. " cannot be changed in place" end
   if context.replace[entry.address] then return "asked for with --replace" end
@@ -246,7 +260,7 @@ end
 
 local function check_replacement(context, entry, present)
   local never_ready = present.status == "creating" or present.status == "tainted"
-  if never_ready then return end
+  if never_ready or entry.leaving then return end
   local reason = entry.step.reason
   if entry.node.options.protect then
     add_problem(context, entry, ("it is protected, but would have to be replaced: %s"):format(reason),
@@ -375,11 +389,12 @@ local function decide_present(context, entry, present, moved_from)
   entry.id, entry.outputs = present.id, present.outputs
   if entry.observed and entry.observed.outputs then entry.outputs = record.outputs(entry.type, entry.inputs, entry.observed) end
   local changes = decide.changes(entry, present, entry.observed)
+  entry.leaving = leaves(context, entry)
   local reason = replacement_reason(context, entry, present, changes)
   if reason then
     mark_fresh(entry)
     entry.step = new_step(entry, "replace", changes, reason)
-    local retained = entry.node.options.retain_on_delete
+    local retained = entry.node.options.retain_on_delete and not entry.leaving
     local first = entry.node.options.create_before_destroy or entry.type.create_first or retained
     entry.step.order = first and "create_first" or "delete_first"
     if retained then entry.step.reason = reason .. "; retain_on_delete: the old one stays where it is" end

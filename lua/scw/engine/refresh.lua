@@ -83,7 +83,7 @@ end
 --- Looks at every record.
 ---@param facts scw.RefreshFacts
 ---@param records scw.state.Record[] with ids
----@return table<string, table>|nil observed by address: `{fields=, outputs=}`, `{gone=true}` or `{unreadable=err}`
+---@return table<string, table>|nil observed by address: `{fields=, outputs=, leaving=}`, `{gone=true}` or `{unreadable=err}`
 ---@return scw.Error|nil err
 function refresh.run(facts, records)
   local observed = {}
@@ -98,7 +98,7 @@ end
 ---@class scw.Drift
 ---@field address string
 ---@field type string
----@field action "gone"|"changed"|"unreadable"
+---@field action "gone"|"leaving"|"changed"|"unreadable" leaving: it is being deleted
 ---@field changes scw.schema.Change[] old is what was applied, new what is there
 ---@field message? string why it is unreadable
 ---@field source? string
@@ -123,7 +123,7 @@ function refresh.drift(facts, records, observed)
         for index, change in ipairs(schema.diff(type, record.inputs, record.inputs, found.fields)) do
           drift.changes[index] = { path = change.path, field = change.field, old = change.new, new = change.old, secret = change.secret }
         end
-        drift.action = #drift.changes > 0 and "changed" or nil
+        drift.action = found.leaving and "leaving" or #drift.changes > 0 and "changed" or nil
       end
       if drift.action then drifts[#drifts + 1] = drift end
     end

@@ -83,6 +83,15 @@ function wait.failure(type, answer)
   return ("%s has the status %s%s"):format(type.name, tostring(answer[ready.field]), reason and ": " .. reason or "")
 end
 
+--- The status of what still answers and will be gone: the same word in the enums of all products.
+local LEAVING = "deleting"
+
+--- Is it being deleted?
+---@param type scw.schema.Type
+---@param answer table
+---@return boolean
+function wait.leaves(type, answer) return type.ready ~= nil and answer[type.ready.field] == LEAVING end
+
 --- Waits until a resource is ready; the answer that said so, nil and an error when it failed or is late.
 ---@param client table
 ---@param type scw.schema.Type

@@ -15,8 +15,9 @@ function refresh_view.lines(result, look)
   local lines = {}
   for _, drift in ipairs(result.changes) do
     local symbol, colour = "~", "yellow"
-    if drift.action == "gone" then symbol, colour = "-", "red" end
-    local words = drift.action == "gone" and text.refresh.gone or drift.message
+    local absent = text.refresh.absent[drift.action]
+    if absent then symbol, colour = "-", "red" end
+    local words = absent or drift.message
     lines[#lines + 1] = ("  %s %s%s"):format(look:paint(colour, symbol), look:paint("bold", drift.address),
       words and "  " .. look:paint("dim", style.clean(words)) or "")
     for _, line in ipairs(plan_view.changes_of(drift.changes or {}, look)) do lines[#lines + 1] = line end

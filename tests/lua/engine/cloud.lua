@@ -105,7 +105,8 @@ local function readable(type_object, fields)
 end
 
 local function result_of(type_object, object)
-  return { id = object.id, fields = readable(type_object, object.fields), outputs = copy(object.outputs), failure = object.failure }
+  return { id = object.id, fields = readable(type_object, object.fields), outputs = copy(object.outputs), failure = object.failure,
+    leaving = object.leaving }
 end
 
 function methods:note(verb, type_object, address, values)

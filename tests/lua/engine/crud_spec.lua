@@ -136,6 +136,15 @@ describe("crud", function()
     assert.are.equal("container_namespace has the status error: no room", crud.list(client, namespace, PLACE)[1].failure)
   end)
 
+  it("tells that what is still there is being deleted", function()
+    local leaving = copy(raw, { status = "deleting" })
+    local client = scripted { ["GET " .. base .. "/n1"] = { leaving, raw }, ["GET " .. base] = { { namespaces = { leaving } } } }
+    local record = { id = "n1", place = PLACE, inputs = values }
+    assert.is_true(crud.read(client, namespace, record).leaving)
+    assert.is_nil(crud.read(client, namespace, record).leaving)
+    assert.is_true(crud.list(client, namespace, PLACE)[1].leaving)
+  end)
+
   it("finds exactly what the values name", function()
     local client = scripted { ["GET " .. base] = { { namespaces = { copy(raw, { id = "n0", name = "ab" }), raw } } } }
     assert.are.equal("n1", crud.find(client, namespace, values, PLACE))

@@ -93,6 +93,29 @@ describe("plan", function()
     assert.same({ "delete disk.main" }, cloud.actions(assert(world:session(one("disk", { name = "d" })):destroy_plan())))
   end)
 
+  it("makes anew what is being deleted, with what is a part of it, protected or not", function()
+    local world, leaving = cloud.world(), nil
+    local function stack()
+      return cloud.stack(function(declare)
+        local disk = declare("disk", "main", { name = "d" }, { protect = true })
+        declare("version", "of", { name = "v", disk = disk }, { protect = true })
+        declare("net", "other", { name = "n" })
+      end)
+    end
+    world:apply(stack())
+    for id, object in next, world.cloud.objects do
+      if object.fields.name == "d" then object.leaving, leaving = true, id end
+    end
+    local made = world:plan(stack())
+    assert.same({ replace = 2, none = 1 }, made.summary)
+    assert.equal("it is being deleted", step_of(made, "disk.main").reason)
+    assert.equal("it is being deleted", step_of(made, "version.of").reason)
+    assert.equal("leaving", assert(world:session(stack()):refresh()).changes[1].action)
+    assert.equal("", cloud.failures((world:apply(stack()))))
+    assert.is_nil(world.cloud.objects[leaving])
+    assert.same({ none = 3 }, world:plan(stack()).summary)
+  end)
+
   it("records changed options, so that a protection can be lifted", function()
     local world = cloud.world()
     world:apply(one("net", { name = "n" }, { protect = true }))

@@ -23,7 +23,7 @@ end
 
 local function result_of(type, answer, scope, place)
   local result = without_secrets(type, wire.read(type, answer, scope))
-  result.failure = wait.failure(type, answer)
+  result.failure, result.leaving = wait.failure(type, answer), wait.leaves(type, answer) or nil
   for name, field in next, type.fields do
     if field.placement and result.fields[name] == nil then result.fields[name] = place[name] end
   end
