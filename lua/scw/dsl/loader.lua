@@ -45,12 +45,22 @@ function loader.root(path)
   return nil
 end
 
+local LONGEST_WORD = 30
+
+--- What the compiler says, without the piece of the file that it quotes unless that is a sign or a word: the file may be anything, a key too.
+local function without_content(message)
+  return (message:gsub(" near '(.*)'$", function(piece)
+    local harmless = piece:match("^%p+$") or piece:match("^[%a_]+$") and #piece <= LONGEST_WORD
+    return not harmless and "" or nil
+  end))
+end
+
 local function compile(text, name, mode, environment)
   if mode == "t" and text:byte(1) == 35 then text = "--" .. text end -- 35: "#", a first line for the shell
   local chunk, reason = load(text, "@" .. name, mode, environment)
   if chunk then return chunk end
   local at, message = source.split(reason)
-  error(errors.new { code = "INFRA_001", message = message, source = at or name .. ":" .. (reason:match(":(%d+): ") or 1) }, 0)
+  error(errors.new { code = "INFRA_001", message = without_content(message), source = at or name .. ":" .. (reason:match(":(%d+): ") or 1) }, 0)
 end
 
 local function module_chunk(session, name, environment, at)
@@ -146,8 +156,9 @@ function loader.run(session, text, words)
   if not session.bare then return compile(text, session.path, "t", environment)() end
   local ok, chunk = pcall(compile, text, session.path, "t", environment)
   if not ok then
+    local head = head_of(text, session.path, environment) or error(chunk, 0)
     session:report(chunk)
-    chunk = head_of(text, session.path, environment) or error(chunk, 0)
+    chunk = head
   end
   return chunk()
 end

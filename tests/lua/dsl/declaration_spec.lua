@@ -37,16 +37,18 @@ describe("the declaration of a stack", function()
     end
   end)
 
+  --- What a file is refused with.
+  local function refused(text, files)
+    local all = { ["stacks/test.lua"] = text }
+    for name, content in pairs(files or {}) do all[name] = content end
+    local made, err = declared(all)
+    assert.is_nil(made)
+    local lines = {}
+    for index, problem in ipairs(require("scw.errors").list(err)) do lines[index] = problem.message end
+    return table.concat(lines, "\n")
+  end
+
   it("is refused when it cannot say where the state is", function()
-    local function refused(text, files)
-      local all = { ["stacks/test.lua"] = text }
-      for name, content in pairs(files or {}) do all[name] = content end
-      local made, err = declared(all)
-      assert.is_nil(made)
-      local lines = {}
-      for index, problem in ipairs(require("scw.errors").list(err)) do lines[index] = problem.message end
-      return table.concat(lines, "\n")
-    end
     local function stack(fields) return 'local scw = require "scw"\nreturn scw.stack { ' .. fields .. " build = function() end }" end
     assert.matches("a stack needs a `name`", refused(stack ""))
     assert.matches("variable BUCKET is not set", refused(stack 'name = "a", state = scw.s3 { bucket = scw.env "BUCKET", key = "k" },'))
@@ -61,6 +63,20 @@ describe("the declaration of a stack", function()
     assert.matches("variable PLACE is not set", refused('local scw, place = require "scw", require "modules.place"\n'
       .. 'return scw.stack { name = "a", state = scw.file { path = place.path }, build = function() end }',
       { ["modules/place.lua"] = 'return { path = require("scw").env "PLACE" }' }))
+  end)
+
+  it("quotes nothing of a file that is not a stack, but signs and words", function()
+    for text, said in pairs({
+      ["0962bd4c57c66ddd09"] = "malformed number$", ["TOKEN=7777ZEBRA"] = "malformed number$", ['x = "hidden\ny'] = "unfinished string$",
+      ["x = 'hidden\\q'"] = "invalid escape sequence$", ["ab12 cd34"] = "syntax error$", ["x = [[hidden\nmore"] = "unfinished long string .-$",
+      ["return {"] = "near <eof>$", ["x = = 1"] = "near '='$", ["function end"] = "near 'end'$",
+      [("a"):rep(31) .. " " .. ("b"):rep(31)] = "syntax error$",
+    }) do
+      local message = refused(text)
+      assert.matches(said, message)
+      assert.is_nil(message:find("\n", 1, true)) -- said once
+      for _, secret in ipairs({ "0962", "7777", "hidden", "34", "more", "bbbb" }) do assert.is_nil(message:find(secret, 1, true), message) end
+    end
   end)
 
   it("is read below the same ceilings as any stack", function()
