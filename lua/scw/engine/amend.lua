@@ -211,7 +211,7 @@ local function check_push(session, present, pushed, force)
   end
   local relation = trail.compare(present, pushed)
   if relation == "same" or relation == "behind" then return true end
-  return invalid("the present state went on from this one: what a run wrote that did not end is not in it",
+  return invalid("the present state went on from this one: what was written since is not in it",
     ("pull it again (`%s state pull --out FILE STACK`) and put that right; --force drops what was written since"):format(core.program))
 end
 

@@ -51,6 +51,9 @@ end
 local function is_silence(err) return err.kind == "connect" or err.kind == "timeout" or err.kind == "io" end
 methods.is_silence = is_silence
 
+--- Is it worth another try? Also a side that answers nothing but "slow down" is of no use in the end.
+local function is_passing(err) return is_silence(err) or err.kind == "limit" end
+
 local function give_up(self, err, began)
   if not self.out then
     self.silent_since = math.max(began, self.heard or began)
@@ -112,7 +115,7 @@ local function ask(self, name, ...)
       end
     until results ~= "late"
     if not results then return nil, failure end
-    if results[1] ~= nil or not is_silence(results[2]) then
+    if results[1] ~= nil or not is_passing(results[2]) then
       self.heard = core.clock()
       self:on_heard()
       return table.unpack(results, 1, results.n)

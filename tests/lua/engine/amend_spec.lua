@@ -402,7 +402,7 @@ describe("pushing a state", function()
     die(world)
     local record, err = amend.push(world:session(stack()), copy(before))
     assert.is_nil(record)
-    assert.equal("the present state went on from this one: what a run wrote that did not end is not in it", err.message)
+    assert.equal("the present state went on from this one: what was written since is not in it", err.message)
     assert.match("state pull %-%-out FILE STACK", err.hint)
     assert.is_truthy(world:state().resources["server.made"])
     local said = {}

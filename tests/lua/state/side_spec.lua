@@ -15,7 +15,7 @@ describe("a side of a replicated state", function()
   local function new(patience) return side.new({ backend = backend, role = "primary", patience = patience }) end
 
   it("is given up when it answers small questions and takes no writes", function()
-    for _, way in ipairs({ { takes = 5, kind = "io" }, { takes = 60, kind = "timeout" } }) do -- within its patience, and longer
+    for _, way in ipairs({ { takes = 5, kind = "io" }, { takes = 60, kind = "timeout" }, { takes = 1, kind = "limit" } }) do -- within its patience, and longer
       calls = 0
       function backend:put() -- luacheck: ignore 212
         calls = calls + 1
