@@ -15,20 +15,21 @@ local NAMES = { "build", "environment", "name", "organization", "project", "regi
 
 local STATE_KEYS = {
   s3 = { bucket = "string", key = "string", region = "string", endpoint = "string", path_style = "boolean", sealed = "boolean",
-    key_file = "string", passphrase = "secret", key_manager = "key", history = "integer", lease = "string", replica = "table" },
+    key_file = "string", passphrase = "secret", key_manager = "key", history = "integer", lease = "lease", replica = "table" },
   replica = { bucket = "string", region = "string", endpoint = "string", path_style = "boolean", patience = "duration" },
   file = { path = "string", sealed = "boolean", key_file = "string", passphrase = "secret", key_manager = "key", history = "integer",
-    lease = "string" },
+    lease = "lease" },
 }
 --- How a problem names what was wanted.
 local STATE_WORDS = { string = "a text known now", boolean = "true or false", integer = "a whole number, 0 or more",
   key = 'the id of a Key Manager key, such as "fr-par/11111111-2222-3333-4444-555555555555"',
-  duration = 'a duration such as "15s"', table = "a table: replica = { bucket = …, region = … }" }
+  duration = 'a duration such as "15s"', lease = 'a duration from "1s" to "1h"', table = "a table: replica = { bucket = …, region = … }" }
 local STATE_REQUIRED = { s3 = { "bucket", "key" }, file = { "path" }, replica = { "bucket", "region" } }
 
 local function fits(found, wanted)
   if wanted == "integer" then return math.type(found) == "integer" and found >= 0 end
   if wanted == "duration" then return type(found) == "string" and (normal.seconds(found) or 0) > 0 end
+  if wanted == "lease" then return type(found) == "string" and require("scw.state.lock").seconds(found) ~= nil end
   if wanted == "key" then return type(found) == "string" and key_manager.parse(found) ~= nil end
   if wanted == "table" then return type(found) == "table" and not reference.is(found) end
   return type(found) == wanted and found ~= ""

@@ -4,7 +4,6 @@ local errors = require "scw.errors"
 local history = require "scw.state.history"
 local lock = require "scw.state.lock"
 local locks = require "scw.state.locks"
-local normal = require "scw.schema.normal"
 local replica = require "scw.state.replica"
 local store = require "scw.state.store"
 
@@ -29,8 +28,8 @@ function turn.lease(environment, declaration)
   local given, from = environment.SCWLUA_LEASE, "SCWLUA_LEASE"
   if not given or given == "" then given, from = declaration and declaration.lease, "the `lease` of the state" end
   if not given then return lock.LEASE end
-  local seconds = normal.seconds(given)
-  if seconds and seconds >= lock.SHORTEST and seconds <= lock.LONGEST then return seconds end
+  local seconds = lock.seconds(given)
+  if seconds then return seconds end
   return nil, errors.new({
     code = "INFRA_001", message = ("%s is no duration from 1s to 1h: '%s'"):format(from, given), hint = 'for example "10m"',
     source = from ~= "SCWLUA_LEASE" and declaration.source or nil,

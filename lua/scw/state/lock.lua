@@ -11,6 +11,7 @@ local farewell = require "scw.state.farewell"
 local form = require "scw.state.form"
 local json = require "scw.json"
 local moment = require "scw.state.moment"
+local normal = require "scw.schema.normal"
 local queue = require "scw.state.queue"
 local witness = require "scw.state.witness"
 
@@ -23,6 +24,14 @@ local ATTEMPTS = 5
 local SHORTEST = 8 -- characters of an id that are enough
 local PLACE_LEASE = 30
 local POLL = 2
+
+--- How long a lease lasts that is given as a text such as "10m"; nil when it is none.
+---@param text string
+---@return number|nil seconds
+function lock.seconds(text)
+  local seconds = normal.seconds(text)
+  return seconds and seconds >= lock.SHORTEST and seconds <= lock.LONGEST and seconds or nil
+end
 
 ---@class scw.state.LockFacts: scw.state.Claim
 ---@field state "held"|"released"

@@ -373,6 +373,11 @@ describe("state declarations", function()
       project.problems(select(2, state(twin:format('bucket = "b", region = "nl-ams"'))))[1], 1, true)
     assert.matches('patience must be a duration such as "15s"',
       project.problems(select(2, state(twin:format('bucket = "c", region = "nl-ams", patience = "soon"'))))[1], 1, true)
+    assert.are.equal("90s", ok(state 'scw.file { path = "p", lease = "90s" }').state.lease)
+    for _, wrong in ipairs({ '"soon"', '"0s"', '"2h"', "60", '""' }) do
+      assert.matches('lease must be a duration from "1s" to "1h"',
+        project.problems(select(2, state('scw.file { path = "p", lease = ' .. wrong .. " }")))[1], 1, true)
+    end
     assert.matches("replica must be a table", project.problems(select(2, state 'scw.s3 { bucket = "b", key = "k", replica = "c" }'))[1])
     assert.matches("no 'buckt'", project.problems(select(2, state 'scw.s3 { buckt = "b", bucket = "b", key = "k" }'))[1])
     assert.matches("must not stand in the stack", project.problems(select(2, state 'scw.file { path = "p", passphrase = "hunter2" }'))[1])
