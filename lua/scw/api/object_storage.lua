@@ -527,12 +527,13 @@ end
 --- Deletes an object or one of its versions; one that is gone already is fine.
 ---@param bucket string
 ---@param key string
----@param options? { version_id: string|nil, if_match: string|nil, bypass_governance: boolean|nil }
+---@param options? { version_id: string|nil, if_match: string|nil, bypass_governance: boolean|nil, idempotent: boolean|nil } idempotent:
+--- false when somebody may have put another object there before it is sent again
 ---@return true|nil, scw.ApiError|nil
 function methods:delete(bucket, key, options)
   options = options or {}
   local response, err = self:request {
-    method = "DELETE", bucket = bucket, key = key, query = version_query(options),
+    method = "DELETE", bucket = bucket, key = key, query = version_query(options), idempotent = options.idempotent,
     headers = {
       ["if-match"] = unquote(options.if_match), ["x-amz-bypass-governance-retention"] = options.bypass_governance and "true" or nil,
     },

@@ -47,7 +47,8 @@ end
 
 local LONGEST_WORD = 30
 
---- What the compiler says, without the piece of the file that it quotes unless that is a sign or a word: the file may be anything, a key too.
+--- What the compiler says, without the piece of the file that it quotes unless that is a sign or a word: the file may be anything, a key
+--- too.
 local function without_content(message)
   return (message:gsub(" near '(.*)'$", function(piece)
     local harmless = piece:match("^%p+$") or piece:match("^[%a_]+$") and #piece <= LONGEST_WORD
@@ -60,7 +61,8 @@ local function compile(text, name, mode, environment)
   local chunk, reason = load(text, "@" .. name, mode, environment)
   if chunk then return chunk end
   local at, message = source.split(reason)
-  error(errors.new { code = "INFRA_001", message = without_content(message), source = at or name .. ":" .. (reason:match(":(%d+): ") or 1) }, 0)
+  local where = at or name .. ":" .. (reason:match(":(%d+): ") or 1)
+  error(errors.new { code = "INFRA_001", message = without_content(message), source = where }, 0)
 end
 
 local function module_chunk(session, name, environment, at)

@@ -14,7 +14,8 @@ local GUARD_PAUSE_MS = 5
 ---@field put fun(self, key: string, bytes: string, condition?: { if_match?: string, if_none_match?: boolean }): string|nil, table|nil
 ---@field copy fun(self, from: string, to: string, etag: string): boolean|nil, table|nil makes `to` what `from` is, if that has this etag
 --- (`kind` condition otherwise); `kind` refused, denied or invalid: the service does not copy
----@field delete fun(self, key: string): boolean|nil, table|nil
+---@field delete fun(self, key: string, once?: boolean): boolean|nil, table|nil once: it is not sent again when nobody answers, for keys
+--- that are used again
 ---@field list fun(self, prefix: string): string[]|nil, table|nil
 ---@field prepare fun(self): boolean|nil, table|nil
 ---@field sweep? fun(self, name: string) removes what is left of preparations that were not finished

@@ -240,8 +240,8 @@ function methods:copy(from, to, etag)
   return nil, self:silence()
 end
 
-function methods:delete(key)
-  local done, failure = at_once(self:present(), function(one) return one:delete(key) end)
+function methods:delete(key, once)
+  local done, failure = at_once(self:present(), function(one) return one:delete(key, once) end)
   if next(done) then return true end
   return nil, failure or self:silence()
 end

@@ -1,8 +1,9 @@
 --- Who waits for a state, first come first served: numbered objects beside the lock.
 ---
 --- A place is created once (If-None-Match), renewed by its owner, and given up by a conditional write that says "gone"; only who
---- wrote that deletes it. A place whose lease ended, or whose process died, is given up by the next one in line. An owner whose place
---- is gone takes a new one: the queue decides who tries first, never who holds the state.
+--- wrote that deletes it, with one request, and when its lease has ended whoever finds it still there. A place whose lease ended, or whose
+--- process died, is given up by the next one in line. An owner whose place is gone takes a new one: the queue decides who tries first,
+--- never who holds the state.
 local claim = require "scw.state.claim"
 local core = require "core"
 local errors = require "scw.errors"
@@ -87,7 +88,7 @@ local function bury(self, number, etag, facts)
   local key = queue.key(self.name, number)
   local gone = body(facts, { state = "gone", expires = claim.expiry(self.backend, self.lease) })
   if not self.backend:put(key, gone, { if_match = etag }) then return false end
-  self.backend:delete(key)
+  self.backend:delete(key, true) -- the number may be somebody else's by the time it would be sent again; what stays is cleared away later
   return true
 end
 

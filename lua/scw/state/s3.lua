@@ -90,7 +90,7 @@ function methods:copy(from, to, etag)
   return nil, err
 end
 
-function methods:delete(key) return self.storage:delete(self.bucket, key) end
+function methods:delete(key, once) return self.storage:delete(self.bucket, key, once and { idempotent = false } or nil) end
 
 --- What services make of the bytes of an object that is written as a whole. One that does it in another way is not served by a guess.
 function methods:etag_of(bytes) return core.hex(core.digest("md5", bytes)) end

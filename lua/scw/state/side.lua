@@ -88,6 +88,7 @@ end
 local function ask(self, name, ...)
   if self.out then return nil, self.out end
   local arguments, last = table.pack(...), nil
+  local once = name == "delete" and arguments[2]
   local began = core.clock()
   local moment, pause = began + self.patience_ms, math.min(PAUSE_MS, self.patience_ms / 10)
   while true do
@@ -121,6 +122,7 @@ local function ask(self, name, ...)
       return table.unpack(results, 1, results.n)
     end
     last = results[2]
+    if once then return nil, last end
     if core.clock() + pause >= began + self.patience_ms then return give_up(self, last, began) end
     if core.clock() - began >= QUIET_MS then tell(self) end
     local slept
@@ -132,7 +134,7 @@ end
 function methods:get(key) return ask(self, "get", key) end
 function methods:put(key, bytes, condition) return ask(self, "put", key, bytes, condition) end
 function methods:copy(from, to, etag) return ask(self, "copy", from, to, etag) end
-function methods:delete(key) return ask(self, "delete", key) end
+function methods:delete(key, once) return ask(self, "delete", key, once) end
 function methods:list(prefix) return ask(self, "list", prefix) end
 function methods:prepare(name) return ask(self, "prepare", name) end
 function methods:now() return self.backend:now() end

@@ -467,6 +467,28 @@ describe("a lease", function()
       assert(tasks[1]:join())
     end)
 
+    it("loses nobody's place to a deletion that is late", function()
+      local held, late = assert(here.acquire("ann")), nil
+      local first = queue.new({ backend = here.backend, name = NAME, lease = 30, elapsed = function() return here.spent end,
+        facts = { id = "first", who = "cy", host = "far", pid = 1, command = "scwlua apply", created = "" } })
+      local delete = here.backend.delete
+      function here.backend:delete(key, once)
+        if not key:find("%.queue/") then return delete(self, key) end
+        late = not once and function() delete(self, key) end -- it is sent again: the first answer was lost
+        return delete(self, key)
+      end
+      assert(first:join())
+      first:leave()
+      local bob = spawn(function() return assert(here.acquire("bob", { wait = 3600 })):release() end)
+      here.pass(3)
+      assert.same({ NAME .. ".queue/0000000001" }, here.backend:list(NAME .. ".queue/")) -- the number is used again
+      if late then late() end
+      assert.same({ NAME .. ".queue/0000000001" }, here.backend:list(NAME .. ".queue/"))
+      assert(held:release())
+      here.pass(3)
+      assert(bob:join())
+    end)
+
     it("passes over those who died in line", function()
       local held = assert(here.acquire("ann"))
       local function wait_as(who)

@@ -41,6 +41,22 @@ describe("state objects in a bucket", function()
     assert.same({}, made:list("")) -- nothing of the probe is left
   end)
 
+  it("are deleted with one request where their name may be used again", function()
+    local sent = 0
+    assert(backend():prepare("x"))
+    handle.emulator.faults:set({ rules = { { service = "s3", method = "DELETE", path = "numbered", drop = "before", count = 2 } } })
+    local before = storage.client.trace
+    storage.client.trace = function(call) sent = sent + (call.method == "DELETE" and 1 or 0) end
+    local ok, err = backend():delete("numbered", true)
+    assert.is_nil(ok)
+    assert.is_true(err.uncertain)
+    assert.equal(1, sent)
+    assert(backend():delete("numbered"))
+    assert.equal(3, sent)
+    storage.client.trace = before
+    handle.emulator.faults:set(nil)
+  end)
+
   it("follow conditions", function()
     local made = backend()
     assert(made:prepare("x"))

@@ -15,7 +15,8 @@ describe("a side of a replicated state", function()
   local function new(patience) return side.new({ backend = backend, role = "primary", patience = patience }) end
 
   it("is given up when it answers small questions and takes no writes", function()
-    for _, way in ipairs({ { takes = 5, kind = "io" }, { takes = 60, kind = "timeout" }, { takes = 1, kind = "limit" } }) do -- within its patience, and longer
+    local ways = { { takes = 5, kind = "io" }, { takes = 60, kind = "timeout" }, { takes = 1, kind = "limit" } }
+    for _, way in ipairs(ways) do -- within its patience, and longer
       calls = 0
       function backend:put() -- luacheck: ignore 212
         calls = calls + 1
@@ -30,6 +31,19 @@ describe("a side of a replicated state", function()
       assert.equal(err, one.out)
       assert.same({ "no room" }, err.details)
     end
+  end)
+
+  it("is asked once to delete what may be somebody else's later", function()
+    function backend:delete() -- luacheck: ignore 212
+      calls = calls + 1
+      return nil, { kind = "io", message = "no answer" }
+    end
+    local one = new(0.05)
+    assert.equal("no answer", select(2, one:delete("key", true)).message)
+    assert.equal(1, calls)
+    assert.is_nil(one.out)
+    assert.equal("out", select(2, one:delete("key")).kind)
+    assert.is_true(calls > 2)
   end)
 
   it("is waited for while one call takes long, as long as it answers small questions", function()
