@@ -4,9 +4,10 @@ local program = require "tests.e2e.program"
 
 local services = {}
 
-local START_TIMEOUT_MS = 90000
+local START_TIMEOUT_MS = 60000
 local STOP_TIMEOUT_MS = 60000
 local PORTS = 20 -- that one server may use
+local ATTEMPTS = 5
 
 ---@class e2e.Service
 ---@field directory string
@@ -28,26 +29,29 @@ end
 local function start(script, ...)
   local path = ("%s/services/%s.sh"):format(program.reference, script)
   if not core.file_stat(path) then return nil, "no server: no services beside the repository" end
-  local directory = program.directory()
-  local said
-  for attempt = 1, 10 do
+  local began, said = core.clock(), nil
+  for attempt = 1, ATTEMPTS do -- a port may be somebody else's, and a busy machine slower than the script has patience
+    local directory = program.directory()
     local port = first_port(attempt)
     local argv = { path, "up", directory, ... }
     argv[#argv + 1] = port
     for index, word in ipairs(argv) do argv[index] = tostring(word) end
     -- what goes on after the script has to hold none of its pipes
     argv = { "sh", "-c", 'exec "$@" > "$0/out" 2> "$0/err"', directory, table.unpack(argv) }
-    local result = assert(core.exec { argv = argv, env = program.environment(), input = "", timeout_ms = START_TIMEOUT_MS })
+    local result, failure = core.exec { argv = argv, env = program.environment(), input = "", timeout_ms = START_TIMEOUT_MS }
     said = core.file_read(directory .. "/err") or ""
-    if result.status == 0 then
+    if result and result.status == 0 then
       local urls = {}
       for url in assert(core.file_read(directory .. "/out")):gmatch("%S+") do urls[#urls + 1] = url end
       return setmetatable({ script = path, directory = directory, port = port, urls = urls }, metatable)
     end
-    if not said:find("in use", 1, true) then break end
+    local log = core.file_read(directory .. "/log") or ""
+    core.exec { argv = { path, "down", directory } }
+    program.remove(directory)
+    if said:find("not found", 1, true) then return nil, "no server: " .. said:gsub("%s+$", "") end
+    said = ("%s%s%s"):format(said, log, failure and failure.message or "")
+    if core.clock() - began > START_TIMEOUT_MS then break end
   end
-  program.remove(directory)
-  if said:find("not found", 1, true) then return nil, "no server: " .. said:gsub("%s+$", "") end
   error("cannot start a server: " .. said)
 end
 
