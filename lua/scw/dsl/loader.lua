@@ -45,13 +45,13 @@ function loader.root(path)
   return nil
 end
 
-local LONGEST_WORD = 30
+local RESERVED = " and break do else elseif end false for function goto if in local nil not or repeat return then true until while "
 
---- What the compiler says, without the piece of the file that it quotes unless that is a sign or a word: the file may be anything, a key
---- too.
+--- What the compiler says, without the piece of the file that it quotes unless that is a sign or a word of Lua: the file may be anything, a
+--- key too.
 local function without_content(message)
   return (message:gsub(" near '(.*)'$", function(piece)
-    local harmless = piece:match("^%p+$") or piece:match("^[%a_]+$") and #piece <= LONGEST_WORD
+    local harmless = piece:match("^%p+$") or piece:match("^%l+$") and RESERVED:find(" " .. piece .. " ", 1, true)
     return not harmless and "" or nil
   end))
 end

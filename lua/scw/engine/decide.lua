@@ -232,13 +232,13 @@ local function replacing_paths(changes)
 end
 
 --- Is it being deleted, alone or with what it is a part of?
-local function leaves(context, entry)
+local function leaves(context, entry, present)
   if entry.observed and entry.observed.leaving then return true end
   for _, name in ipairs(entry.type.identity or {}) do
-    local whole = entry.type.fields[name] and entry.type.fields[name].to
-    for _, address in ipairs(whole and entry.node.needs or {}) do
+    local whole, id = entry.type.fields[name] and entry.type.fields[name].to, present.inputs[name]
+    for _, address in ipairs(whole and type(id) == "string" and entry.node.needs or {}) do
       local one = context.entries[address]
-      if one.leaving and one.type.name == whole then return true end
+      if one.leaving and one.type.name == whole and normal.id(one.record.id) == normal.id(id) then return true end
     end
   end
   return false
@@ -389,13 +389,13 @@ local function decide_present(context, entry, present, moved_from)
   entry.id, entry.outputs = present.id, present.outputs
   if entry.observed and entry.observed.outputs then entry.outputs = record.outputs(entry.type, entry.inputs, entry.observed) end
   local changes = decide.changes(entry, present, entry.observed)
-  entry.leaving = leaves(context, entry)
+  entry.leaving = leaves(context, entry, present)
   local reason = replacement_reason(context, entry, present, changes)
   if reason then
     mark_fresh(entry)
     entry.step = new_step(entry, "replace", changes, reason)
     local retained = entry.node.options.retain_on_delete and not entry.leaving
-    local first = entry.node.options.create_before_destroy or entry.type.create_first or retained
+    local first = not entry.leaving and (entry.node.options.create_before_destroy or entry.type.create_first or retained)
     entry.step.order = first and "create_first" or "delete_first"
     if retained then entry.step.reason = reason .. "; retain_on_delete: the old one stays where it is" end
     check_replacement(context, entry, present)

@@ -99,8 +99,9 @@ local function settle_orders(context, order)
   local marked = {}
   for position = #order, 1, -1 do
     local node = order[position]
-    local step = context.entries[node.address].step
-    local wanted = step.action == "replace" and (node.options.create_before_destroy or node.options.retain_on_delete)
+    local entry = context.entries[node.address]
+    local step = entry.step
+    local wanted = step.action == "replace" and not entry.leaving and (node.options.create_before_destroy or node.options.retain_on_delete)
     if marked[node.address] and step.action == "replace" then step.order = "create_first" end
     if marked[node.address] or wanted then
       marked[node.address] = true

@@ -362,7 +362,7 @@ end
 function step.unmake(run, entry)
   local present, note = doomed(run, entry)
   if not present then return true end -- a local value that its replacement has overwritten
-  local retained = entry.step.action == "replace" and entry.node.options.retain_on_delete
+  local retained = entry.step.action == "replace" and not entry.leaving and entry.node.options.retain_on_delete
   if entry.step.action ~= "forget" and not retained then
     local ok, err = run.crud.delete(run.client, entry.type, present, call_options(run, entry))
     if not ok then

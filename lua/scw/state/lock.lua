@@ -21,6 +21,8 @@ local lock = {}
 lock.LEASE, lock.SHORTEST, lock.LONGEST = 600, 1, 3600
 
 local ATTEMPTS = 5
+--- Errors of a write that may land all the same.
+local UNANSWERED = { timeout = true, io = true, cancelled = true }
 local SHORTEST = 8 -- characters of an id that are enough
 local PLACE_LEASE = 30
 local POLL = 2
@@ -278,13 +280,14 @@ end
 ---@param condition table of the write in doubt
 local function give_up(self, body, condition)
   local backend, name, proof = self.backend, self.name, self.witness
-  local ours, failure = put(self, released(backend, body, self.takeover and "abandoned" or nil), condition)
-  local in_doubt = not ours
-  if failure and failure.kind == "condition" then
+  local freed, in_doubt = released(backend, body, self.takeover and "abandoned" or nil), false
+  local used_up, failure = put(self, freed, condition)
+  if not used_up then
     local present, etag = lock.read(backend, name)
-    in_doubt = not present and etag ~= nil
     if present and present.id == body.id and present.state == "held" then
-      in_doubt = not put(self, released(backend, body), { if_match = etag })
+      in_doubt = not put(self, freed, { if_match = etag })
+    else -- a refusal is one for both
+      in_doubt = not present and etag ~= nil or UNANSWERED[failure.kind] == true
     end
   end
   if not in_doubt then self.farewell:withdraw() end

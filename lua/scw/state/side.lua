@@ -52,7 +52,7 @@ local function is_silence(err) return err.kind == "connect" or err.kind == "time
 methods.is_silence = is_silence
 
 --- Is it worth another try? Also a side that answers nothing but "slow down" is of no use in the end.
-local function is_passing(err) return is_silence(err) or err.kind == "limit" end
+local function is_passing(err) return is_silence(err) or err.status == 429 or err.type == "SlowDown" end
 
 local function give_up(self, err, began)
   if not self.out then

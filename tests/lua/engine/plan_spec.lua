@@ -93,27 +93,33 @@ describe("plan", function()
     assert.same({ "delete disk.main" }, cloud.actions(assert(world:session(one("disk", { name = "d" })):destroy_plan())))
   end)
 
-  it("makes anew what is being deleted, with what is a part of it, protected or not", function()
-    local world, leaving = cloud.world(), nil
-    local function stack()
-      return cloud.stack(function(declare)
-        local disk = declare("disk", "main", { name = "d" }, { protect = true })
-        declare("version", "of", { name = "v", disk = disk }, { protect = true })
-        declare("net", "other", { name = "n" })
-      end)
+  it("makes anew what is being deleted, with what is a part of it, whatever its options say", function()
+    for _, options in ipairs({ { protect = true }, { retain_on_delete = true }, { create_before_destroy = true } }) do
+      local world, leaving = cloud.world(), nil
+      local function stack()
+        return cloud.stack(function(declare)
+          local disk = declare("disk", "main", { name = "d" }, options)
+          local other = declare("disk", "other", { name = "e" }, { protect = true })
+          declare("version", "of", { name = "v", disk = disk }, options)
+          declare("version", "apart", { name = "w", disk = other }, { protect = true, depends_on = { "disk.main" } })
+        end)
+      end
+      world:apply(stack())
+      for id, object in next, world.cloud.objects do
+        if object.fields.name == "d" then object.leaving, leaving = true, id end
+      end
+      local made = world:plan(stack())
+      assert.same({ replace = 2, none = 2 }, made.summary)
+      for _, address in ipairs({ "disk.main", "version.of" }) do
+        assert.equal("it is being deleted", step_of(made, address).reason)
+        assert.equal("delete_first", step_of(made, address).order)
+      end
+      assert.equal("leaving", assert(world:session(stack()):refresh()).changes[1].action)
+      assert.equal("", cloud.failures((world:apply(stack()))))
+      assert.is_nil(world.cloud.objects[leaving])
+      assert.equal(4, world.cloud:size())
+      assert.same({ none = 4 }, world:plan(stack()).summary)
     end
-    world:apply(stack())
-    for id, object in next, world.cloud.objects do
-      if object.fields.name == "d" then object.leaving, leaving = true, id end
-    end
-    local made = world:plan(stack())
-    assert.same({ replace = 2, none = 1 }, made.summary)
-    assert.equal("it is being deleted", step_of(made, "disk.main").reason)
-    assert.equal("it is being deleted", step_of(made, "version.of").reason)
-    assert.equal("leaving", assert(world:session(stack()):refresh()).changes[1].action)
-    assert.equal("", cloud.failures((world:apply(stack()))))
-    assert.is_nil(world.cloud.objects[leaving])
-    assert.same({ none = 3 }, world:plan(stack()).summary)
   end)
 
   it("records changed options, so that a protection can be lifted", function()

@@ -135,6 +135,31 @@ describe("the lock of a state", function()
       end
     end)
 
+    it("leaves no trace of a run that may not write", function()
+      local backend, environment = memory.new(), { XDG_RUNTIME_DIR = root }
+      backend.on_put = function() return { kind = "denied", message = "403" } end
+      assert.equal("denied", select(2, acquire(backend, environment)).kind)
+      assert.same({}, core.file_list(root .. "/scwlua/locks"))
+    end)
+
+    it("is still to be taken over from its former holder when nobody knew who had it", function()
+      local backend, lost = memory.new(), false
+      backend.time = 1000
+      local former = assert(acquire(backend))
+      backend.time = 2000 -- its lease has ended, and it may still write
+      backend.on_put = function()
+        if lost then return nil end
+        lost = true
+        return { kind = "timeout", message = "no answer", landed = true }
+      end
+      assert.is_nil((acquire(backend)))
+      assert.is_true(lost)
+      local third = assert(acquire(backend))
+      assert.is_true(third.takeover)
+      assert(third:release())
+      former:release()
+    end)
+
     it("is given back when nobody knew whether it was taken", function()
       local backend, environment, lost = memory.new(), { XDG_RUNTIME_DIR = root }, true
       backend.on_put = function()

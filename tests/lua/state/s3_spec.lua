@@ -29,6 +29,10 @@ describe("state objects in a bucket", function()
   end)
   teardown(function() handle:close() end)
   before_each(function() messages, slept = {}, 0 end)
+  after_each(function()
+    storage.client.trace = nil
+    handle.emulator.faults:set(nil)
+  end)
 
   it("have their bucket made, private, once, and said so", function()
     local made = backend("made-here")
@@ -45,7 +49,6 @@ describe("state objects in a bucket", function()
     local sent = 0
     assert(backend():prepare("x"))
     handle.emulator.faults:set({ rules = { { service = "s3", method = "DELETE", path = "numbered", drop = "before", count = 2 } } })
-    local before = storage.client.trace
     storage.client.trace = function(call) sent = sent + (call.method == "DELETE" and 1 or 0) end
     local ok, err = backend():delete("numbered", true)
     assert.is_nil(ok)
@@ -53,8 +56,6 @@ describe("state objects in a bucket", function()
     assert.equal(1, sent)
     assert(backend():delete("numbered"))
     assert.equal(3, sent)
-    storage.client.trace = before
-    handle.emulator.faults:set(nil)
   end)
 
   it("follow conditions", function()

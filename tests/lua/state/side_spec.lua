@@ -15,14 +15,14 @@ describe("a side of a replicated state", function()
   local function new(patience) return side.new({ backend = backend, role = "primary", patience = patience }) end
 
   it("is given up when it answers small questions and takes no writes", function()
-    local ways = { { takes = 5, kind = "io" }, { takes = 60, kind = "timeout" }, { takes = 1, kind = "limit" } }
+    local ways = { { takes = 5, kind = "io" }, { takes = 60, kind = "timeout" }, { takes = 1, kind = "limit", type = "SlowDown" } }
     for _, way in ipairs(ways) do -- within its patience, and longer
       calls = 0
       function backend:put() -- luacheck: ignore 212
         calls = calls + 1
         assert(calls < MANY, "without end")
         core.sleep(way.takes)
-        return nil, { kind = way.kind, message = "no room" }
+        return nil, { kind = way.kind, type = way.type, message = "no room" }
       end
       local one = new(0.05)
       local etag, err = one:put("key", "bytes", { if_none_match = true })
