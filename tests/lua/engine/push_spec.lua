@@ -77,6 +77,14 @@ local function twins()
   return primary, replica, run, function(name) out = name end
 end
 
+--- Damages the snapshot on both sides, once the run that died there holds nothing any more.
+local function spoil(...)
+  for _, one in ipairs({ ... }) do
+    abandon(one)
+    one.objects["test.state"].bytes = "garbage"
+  end
+end
+
 local function knows(document, id)
   local count = 0
   for _, present in next, document.resources do count = count + (present.id == id and 1 or 0) end
@@ -193,29 +201,18 @@ describe("a state that is pushed in the place of a damaged one", function()
     cut("here")
     die(run(), stack(), made("net.a", "net.c", "net-77"), false)
     cut()
-    for _, one in ipairs({ primary, replica }) do
-      abandon(one)
-      one.objects["test.state"].bytes = "garbage"
-    end
+    spoil(primary, replica)
     local record, err = force(run(), stack(), backup)
     assert.is_truthy(record, err and err.message)
     assert.equal("net-77", (run():state().resources["net.c"] or {}).id)
   end)
 
   it("reads of a segment what the other side has", function()
-    local world = cloud.world()
-    local primary, replica = memory.new(), memory.new()
-    local function run()
-      world.backend = mirror.new({ primary = primary, replica = replica, patience = 0.2 })
-      return world
-    end
+    local primary, replica, run = twins()
     run():apply(stack())
     local backup = copy(run():state())
     die(run(), stack(), made("net.a", "net.c", "net-77"), false)
-    for _, one in ipairs({ primary, replica }) do
-      abandon(one)
-      one.objects["test.state"].bytes = "garbage"
-    end
+    spoil(primary, replica)
     primary.objects[primary:list("test.state.log/")[2]].bytes = "garbage"
     local record, err = force(run(), stack(), backup)
     assert.is_truthy(record, err and err.message)
@@ -331,9 +328,7 @@ describe("a state that is pushed in the place of a damaged one", function()
   end)
 
   it("takes the name that its environment has now, with a replica, too", function()
-    local world = cloud.world()
-    local primary, replica = memory.new(), memory.new()
-    local function run() world.backend = mirror.new({ primary = primary, replica = replica, patience = 0.2 }); return world end
+    local _, _, run = twins()
     local s, live = stack(), stack()
     s.environment, live.environment = "staging", "live"
     run():apply(s)
@@ -413,10 +408,7 @@ describe("a state that is pushed in the place of a damaged one", function()
     local s = run():session(stack({ "a", "e" }), { keep = "replica" })
     assert(amend.resolve(s))
     die(run(), stack({ "a", "e" }), made("net.a", "net.c", "net-77"), false)
-    for _, one in ipairs({ primary, replica }) do
-      abandon(one)
-      one.objects["test.state"].bytes = "garbage"
-    end
+    spoil(primary, replica)
     local record, err, said, account = force(run(), stack({ "a" }), given_up)
     assert.is_truthy(record, err and err.message)
     assert.is_true(knows(run():state(), "net-77") > 0 or named(said, account, "net-77"), "silent: " .. said)
@@ -443,10 +435,7 @@ describe("a state that is pushed in the place of a damaged one", function()
     cut("here")
     die(run(), stack(), made("net.a", "net.d", "net-88"), false)
     cut()
-    for _, one in ipairs({ primary, replica }) do
-      abandon(one)
-      one.objects["test.state"].bytes = "garbage"
-    end
+    spoil(primary, replica)
     local record, err, said, account = force(run(), stack(), backup)
     assert.is_truthy(record, err and err.message)
     local document = run():state()
